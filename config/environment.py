@@ -1,0 +1,123 @@
+"""Reads the settings from the environment, and says in one sentence what is wrong with them."""
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ENGINES = {
+    "django.db.backends.sqlite3": "sqlite",
+    "django.db.backends.postgresql": "postgresql",
+}
+
+
+class Environment:
+    """The process's environment, read strictly: a missing or wrong value is a sentence, not a traceback later."""
+
+    def __init__(self, root: Path) -> None:
+        self.env = environ.Env()
+        self.embedded = self.yes("LIVEDESK_EMBEDDED", default=False)
+        self.data = Path(self.text("LIVEDESK_DATA", default=str(root / "var"))).resolve()
+
+    def text(self, name: str, default: str = "") -> str:
+        value: str = self.env.str(name, default=default)
+        return value.strip()
+
+    def yes(self, name: str, *, default: bool) -> bool:
+        value = self.text(name).lower()
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        if value:
+            raise ImproperlyConfigured(f"{name} is {value!r}; it takes 1 or 0.")
+        return default
+
+    def number(self, name: str, default: int, *, lowest: int, highest: int) -> int:
+        text = self.text(name, default=str(default))
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+            raise ImproperlyConfigured(f"{name} is {text!r}; it takes a whole number from {lowest} to {highest}.")
+        return int(text)
+
+    def names(self, name: str, default: str = "") -> list[str]:
+        return [part.strip() for part in self.text(name, default=default).split(",") if part.strip()]
+
+    def secret_key(self) -> str:
+        """The key that signs sessions. Embedded, it is made once and kept beside the data."""
+        key = self.text("SECRET_KEY")
+        if key:
+            if len(key) < 32:
+                raise ImproperlyConfigured("SECRET_KEY is too short; give it at least 32 random characters.")
+            return key
+        if not self.embedded:
+            raise ImproperlyConfigured("SECRET_KEY is missing; set it to at least 32 random characters.")
+        kept = self.data / "secret-key"
+        if not kept.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        return kept.read_text(encoding="ascii").strip()
+
+    def allowed_hosts(self) -> list[str]:
+        hosts = self.names("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if self.embedded else "")
+        if not hosts:
+            raise ImproperlyConfigured(
+                "ALLOWED_HOSTS is missing; name the hosts that people use, like desk.example.com."
+            )
+        return hosts
+
+    def database(self) -> dict[str, object]:
+        """The database of DATABASE_URL, with the options that the traffic needs."""
+        if self.text("DATABASE_URL"):
+            try:
+                found: dict[str, object] = dict(self.env.db_url("DATABASE_URL"))
+            except (environ.ImproperlyConfigured, ValueError, KeyError) as problem:
+                raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {problem}.") from problem
+        elif self.embedded:
+            self.data.mkdir(parents=True, exist_ok=True)
+            found = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(self.data / "livedesk.sqlite3")}
+        else:
+            raise ImproperlyConfigured(
+                "DATABASE_URL is missing; set it, like postgresql://livedesk:password@db.example.com/livedesk."
+            )
+        engine = ENGINES.get(str(found.get("ENGINE")))
+        if engine is None:
+            raise ImproperlyConfigured(
+                "DATABASE_URL names an unknown database; Livedesk takes postgresql:// or sqlite://."
+            )
+        return {**found, **(SQLITE if engine == "sqlite" else self._postgresql(found))}
+
+    def _postgresql(self, found: dict[str, object]) -> dict[str, object]:
+        size = self.number("DATABASE_POOL", 20, lowest=4, highest=500)
+        options = dict(found.get("OPTIONS") or {})  # type: ignore[call-overload]
+        options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10}
+        return {"OPTIONS": options, "CONN_MAX_AGE": 0}
+
+    def redis_url(self, *, is_sqlite: bool) -> str:
+        """Where the doorbell rings between processes; only one process with SQLite can do without."""
+        url = self.text("REDIS_URL")
+        if not url:
+            if is_sqlite:
+                return ""
+            raise ImproperlyConfigured(
+                "REDIS_URL is missing; several processes need it, like redis://127.0.0.1:6379/0."
+            )
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ImproperlyConfigured("REDIS_URL cannot be read; it looks like redis://127.0.0.1:6379/0.")
+        return url
+
+
+# One writer at a time, full durability, and a short wait instead of "database is locked".
+SQLITE: dict[str, object] = {
+    "CONN_MAX_AGE": 0,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
+            "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=27103364; PRAGMA cache_size=2000;"
+        ),
+    },
+}

@@ -1,0 +1,77 @@
+"""What every answer gets: a content security policy, the staff's language, and refusals as sentences."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+
+from config.refusal import Refused
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; manifest-src 'self'"
+)
+
+
+class ContentSecurityPolicyMiddleware:
+    """No script, style or connection but our own; a view may let our own pages frame it (`X-Frame-Options: SAMEORIGIN`)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_framed = response.headers.get("X-Frame-Options") == "SAMEORIGIN"
+        response.headers.setdefault(
+            "Content-Security-Policy", POLICY.format(ancestors="'self'" if is_framed else "'none'")
+        )
+        return response
+
+
+class StaffLanguageMiddleware:
+    """Staff read their own language; visitors the browser's (LocaleMiddleware chose it already)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith("/chat/") or not request.user.is_authenticated:
+            return self.get_response(request)
+        with translation.override(request.user.language):
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            response.headers["Content-Language"] = request.user.language
+        return response
+
+
+class RefusedMiddleware:
+    """An action's "no" becomes its sentence where the person is looking, with the status of its kind."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refused):
+            return None
+        return refusal_response(request, exception)
+
+
+def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
+    """The sentence alone for htmx (shown in the page's notice line), a page with a way back otherwise."""
+    is_live = bool(getattr(request, "htmx", False))
+    template = "_notice.html" if is_live else "refused.html"
+    response = render(request, template, {"sentence": str(refusal), "kind": "error"}, status=refusal.status)
+    if is_live:
+        # Without these htmx would put the sentence where the conversation stands.
+        response.headers["HX-Retarget"] = "#notices"
+        response.headers["HX-Reswap"] = "innerHTML"
+        response.headers["HX-Push-Url"] = "false"
+    if refusal.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return response

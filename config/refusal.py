@@ -1,0 +1,35 @@
+"""The "no" answers: a sentence for the person who asked, and the status for the machine."""
+
+from django.utils.functional import Promise
+
+
+class Refused(Exception):
+    """An action said no and changed nothing. Its text is a sentence that says what happened and what to do."""
+
+    status = 409
+    sentence: "str | Promise" = ""
+
+    def __init__(self, sentence: "str | Promise | None" = None, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(sentence if sentence is not None else self.sentence)
+        self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Invalid(Refused):
+    """What was sent cannot be right, now or later."""
+
+    status = 422
+
+
+class Gone(Refused):
+    """Not there, or not yours: the answer is the same, so that nobody learns what exists."""
+
+    status = 404
+
+
+class TooFast(Refused):
+    """Too many in too short a time; `retry_after_seconds` says when to try again."""
+
+    status = 429
