@@ -1,0 +1,46 @@
+/**
+ * Puts what the socket sent in its place: elements with an id and hx-swap-oob.
+ *
+ * Left alone is what would only disturb: a fragment equal to the one that stands there, and one whose data-keep is the
+ * same as before (a compose box in which somebody may be writing).
+ */
+
+import { showTimes } from "./times.js";
+
+// By element, not by id: an element that something else put there since is not the one that was applied.
+const applied = new WeakMap();
+
+/** Apply the fragments; answers the elements that are new on the page. */
+export function applyFragments(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = [...template.content.children].filter(isFresh);
+  if (!fresh.length) return [];
+  const htmls = new Map(fresh.filter((element) => element.id).map((element) => [element.id, element.outerHTML]));
+  const focused = document.activeElement?.id;
+  if (window.htmx) window.htmx.swap(document.body, fresh.map((element) => element.outerHTML).join(""), { swapStyle: "none" });
+  else fresh.forEach(replace);
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const shown = [];
+  for (const [id, html] of htmls) {
+    const element = document.getElementById(id);
+    if (!element) continue;
+    applied.set(element, html);
+    showTimes(element);
+    shown.push(element);
+  }
+  return shown;
+}
+
+function isFresh(element) {
+  if (!element.id) return true;
+  const standing = document.getElementById(element.id);
+  const keep = element.dataset.keep;
+  if (keep !== undefined && standing?.dataset.keep === keep) return false;
+  return standing === null || applied.get(standing) !== element.outerHTML;
+}
+
+function replace(element) {
+  element.removeAttribute("hx-swap-oob");
+  document.getElementById(element.id)?.replaceWith(element);
+}

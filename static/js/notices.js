@@ -1,0 +1,36 @@
+/** Notices: sentences that stay until they are closed. They live in #notices, which screen readers announce. */
+
+/** Show a sentence; the same sentence stands there once. */
+export function showNotice(sentence, kind = "error") {
+  const place = document.getElementById("notices");
+  const template = document.getElementById("notice-template");
+  if (!place || !template || !sentence) return;
+  const notice = template.content.firstElementChild.cloneNode(true);
+  notice.className = `notice ${kind}`;
+  notice.querySelector("p").textContent = sentence;
+  for (const other of place.querySelectorAll(".notice")) {
+    if (other.querySelector("p").textContent === sentence) other.remove();
+  }
+  place.append(notice);
+}
+
+/** Let every notice be closed, by its button or with Escape; the focus goes back to where it was. */
+export function startNotices() {
+  let before = null;
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.closest(".notice")) before = event.target;
+  });
+  const close = (notice) => {
+    const hadFocus = notice.contains(document.activeElement);
+    notice.remove();
+    if (hadFocus && before?.isConnected) before.focus({ preventScroll: true });
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-close-notice]");
+    if (button) close(button.closest(".notice"));
+  });
+  document.addEventListener("keydown", (event) => {
+    const notice = event.target.closest?.(".notice");
+    if (event.key === "Escape" && notice) close(notice);
+  });
+}

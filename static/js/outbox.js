@@ -1,0 +1,158 @@
+/**
+ * Messages on their way. Each has a key before its first try and keeps it until the server posted or refused it, over
+ * lost connections and reloads. Posting twice under one key is one message, so sending again is always safe.
+ *
+ * createOutbox({scope, send(command), postUrl(conversation), onFrame(frame), onChange(entry), unknownSentence})
+ *   -> {add(conversation, text), pending(conversation), retry(key), discard(key), take(frame), arrived(key),
+ *       setStatus(status)}
+ *
+ * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). An entry is {key, conversation, text, at,
+ * state, sentence}; its state is "sending", "sent" (the server said posted; its message is still to come) or "failed"
+ * (refused, with the server's sentence). Only `take` and `arrived` end an entry; nothing drops one silently.
+ */
+
+import { forget, remember, stored } from "./storage.js";
+import { csrfToken } from "./csrf.js";
+
+const ANSWER_WITHIN = 20_000;
+const RETRY_POST_AFTER = 3_000;
+
+/** 36 characters by chance; randomUUID itself is missing on plain http. */
+function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+class Outbox {
+  #options;
+  #prefix;
+  #entries = new Map();
+  #status = "connecting";
+  #isPosting = false;
+  #answerTimer = 0;
+
+  constructor(options) {
+    this.#options = options;
+    this.#prefix = `livedesk.outbox.${options.scope}.`;
+    // One stored item per message: two tabs that keep one list each would overwrite each other's.
+    const kept = stored(this.#prefix).sort((a, b) => a.at - b.at || a.order - b.order);
+    for (const entry of kept) this.#entries.set(entry.key, entry);
+  }
+
+  /** Take a text on its way under a new key. */
+  add(conversation, text) {
+    const entry = { key: newKey(), conversation: String(conversation), text, at: Date.now(), order: this.#entries.size };
+    this.#entries.set(entry.key, entry);
+    this.#move(entry, "sending");
+    this.#flush([entry]);
+    return entry;
+  }
+
+  /** What still has to be shown beside the thread of this conversation, oldest first. */
+  pending(conversation) {
+    return [...this.#entries.values()].filter((entry) => entry.conversation === String(conversation));
+  }
+
+  retry(key) {
+    const entry = this.#entries.get(key);
+    if (!entry || entry.state !== "failed") return;
+    this.#move(entry, "sending");
+    this.#flush([entry]);
+  }
+
+  /** Give up a message that was refused; its text goes back to whoever asked. */
+  discard(key) {
+    const entry = this.#entries.get(key);
+    if (!entry || entry.state !== "failed") return "";
+    this.#remove(entry);
+    return entry.text;
+  }
+
+  /** The message itself stands in the thread. */
+  arrived(key) {
+    const entry = this.#entries.get(key);
+    if (entry) this.#remove(entry);
+  }
+
+  /** True when the frame was an answer to one of these messages. */
+  take(frame) {
+    const entry = this.#entries.get(frame.key ?? "");
+    if (!entry) return false;
+    if (frame.is === "posted") {
+      forget(this.#prefix + entry.key);
+      this.#move(entry, "sent");
+    } else if (frame.is === "refused") {
+      this.#move(entry, "failed", frame.sentence);
+    }
+    return true;
+  }
+
+  /** The connection's status: what waits goes out again, in order, as soon as there is a way. */
+  setStatus(status) {
+    const came = this.#status !== status;
+    this.#status = status;
+    if (came && (status === "connected" || status === "polling")) this.#flush(this.#waiting());
+  }
+
+  #waiting() {
+    return [...this.#entries.values()].filter((entry) => entry.state === "sending");
+  }
+
+  #move(entry, state, sentence = "") {
+    Object.assign(entry, { state, sentence });
+    if (state !== "sent") remember(this.#prefix + entry.key, entry);
+    this.#options.onChange(entry);
+  }
+
+  #remove(entry) {
+    this.#entries.delete(entry.key);
+    forget(this.#prefix + entry.key);
+    this.#options.onChange({ ...entry, state: "gone" });
+  }
+
+  #flush(entries) {
+    if (this.#status === "polling") return void this.#post();
+    for (const { key, text, conversation } of entries) {
+      if (!this.#options.send({ do: "post", key, text, conversation: Number(conversation) })) break;
+    }
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = setTimeout(() => this.#ask(), ANSWER_WITHIN);
+  }
+
+  /** An answer that does not come, on a connection that lives, is asked for again. */
+  #ask() {
+    if (this.#status === "connected" && this.#waiting().length) this.#flush(this.#waiting());
+  }
+
+  async #post() {
+    if (this.#isPosting) return;
+    this.#isPosting = true;
+    try {
+      for (let [entry] = this.#waiting(); entry && this.#status === "polling"; [entry] = this.#waiting()) {
+        await this.#postOne(entry);
+      }
+    } catch {
+      setTimeout(() => this.#status === "polling" && this.#post(), RETRY_POST_AFTER);
+    } finally {
+      this.#isPosting = false;
+    }
+  }
+
+  async #postOne(entry) {
+    const response = await fetch(this.#options.postUrl(entry.conversation), {
+      method: "POST",
+      headers: { Accept: "application/json", "X-CSRFToken": csrfToken() },
+      body: new URLSearchParams({ key: entry.key, text: entry.text }),
+    });
+    if (response.status >= 500) throw new Error(`status ${response.status}`);
+    const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+    const frames = isJson ? ((await response.json()).frames ?? []) : [];
+    frames.forEach((frame) => this.#options.onFrame(frame));
+    // An answer without a word about this message (a sign-in page, say) must not be asked for for ever.
+    if (entry.state === "sending") this.#move(entry, "failed", this.#options.unknownSentence);
+  }
+}
+
+export function createOutbox(options) {
+  return new Outbox(options);
+}

@@ -1,0 +1,174 @@
+/**
+ * The thread: messages in the order of their numbers, each once, with the days and the groups of one speaker.
+ *
+ * openThread(list, {outbox, conversation, onEdit(text)}) -> {append(html), last, showPending(entry), toEnd(), close()}
+ *
+ * `list` is the <ol> of the page, best inside the box that scrolls (<div class="thread" role="log"><ol>…); `data-last`
+ * is the last number the server rendered. What is still on its way stands below, from <template id="pending-message">.
+ * A button [data-jump] beside the box shows when something new came while the reader was further up.
+ */
+
+import { dayLabel, showTimes } from "./times.js";
+
+const NEAR_THE_END = 48;
+const ONE_GROUP_WITHIN = 60_000;
+
+class Thread {
+  #list;
+  #box;
+  #jump;
+  #options;
+  #last;
+  #isAtEnd = true;
+  #observer;
+
+  constructor(list, options) {
+    this.#list = list;
+    this.#box = list.closest(".thread") ?? list;
+    this.#jump = this.#box.parentElement.querySelector("[data-jump]");
+    this.#options = options;
+    this.#last = Number(list.dataset.last) || 0;
+    this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#jump?.addEventListener("click", () => this.toEnd());
+    this.#observer = new ResizeObserver(() => this.#isAtEnd && this.toEnd());
+    this.#observer.observe(this.#box);
+    this.#list.querySelectorAll("li[data-key]").forEach((item) => options.outbox?.arrived(item.dataset.key));
+    options.outbox?.pending(options.conversation).forEach((entry) => this.showPending(entry));
+    this.#arrange(this.#list.firstElementChild);
+    showTimes(this.#list);
+    this.toEnd();
+  }
+
+  /** The last number shown: a page that reconnects asks for what comes after it. */
+  get last() {
+    return this.#last;
+  }
+
+  /** Add the messages of a frame; answers those that were new. */
+  append(html, last = 0) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const added = [...template.content.querySelectorAll("li[data-number]")].filter((item) => this.#insert(item));
+    this.#last = Math.max(this.#last, last, ...added.map((item) => Number(item.dataset.number)));
+    this.#list.dataset.last = this.#last;
+    if (!added.length) return added;
+    showTimes(this.#list);
+    if (this.#isAtEnd) this.toEnd();
+    else if (this.#jump && added.some((item) => item.matches(".theirs"))) this.#jump.hidden = false;
+    return added;
+  }
+
+  /** Show, change or take away the bubble of a message on its way. */
+  showPending(entry) {
+    const id = `pending-${entry.key}`;
+    let item = document.getElementById(id);
+    if (entry.state === "gone" || this.#list.querySelector(`li[data-number][data-key="${entry.key}"]`)) {
+      return item?.remove();
+    }
+    if (!item) {
+      item = this.#newPending(entry, id);
+      this.#list.append(item);
+      this.toEnd();
+    }
+    this.#fill(item, entry);
+  }
+
+  /** Scroll to the newest line. */
+  toEnd() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+    this.#isAtEnd = true;
+    if (this.#jump) this.#jump.hidden = true;
+  }
+
+  close() {
+    this.#observer.disconnect();
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    if (this.#isAtEnd && this.#jump) this.#jump.hidden = true;
+  }
+
+  #insert(item) {
+    if (document.getElementById(item.id)) return false;
+    const number = Number(item.dataset.number);
+    let before = this.#list.lastElementChild;
+    // From the end, because that is where new ones belong; a late one finds its place further up.
+    while (before && (before.dataset.number === undefined || Number(before.dataset.number) > number)) {
+      before = before.previousElementSibling;
+    }
+    if (before) before.after(item);
+    else this.#list.prepend(item);
+    if (item.dataset.key) {
+      document.getElementById(`pending-${item.dataset.key}`)?.remove();
+      this.#options.outbox?.arrived(item.dataset.key);
+    }
+    this.#arrange(item);
+    return true;
+  }
+
+  /** Days and groups, from this item to the end. */
+  #arrange(from) {
+    for (let item = from; item; item = item.nextElementSibling) {
+      if (item.dataset.number === undefined) continue;
+      let before = item.previousElementSibling;
+      if (before?.matches(".day")) {
+        before.remove();
+        before = item.previousElementSibling;
+      }
+      const label = dayLabel(Date.parse(item.dataset.at));
+      if (!before || dayLabel(Date.parse(before.dataset.at)) !== label) {
+        item.before(this.#newDay(label));
+        before = null;
+      }
+      item.classList.toggle("grouped", isOneGroup(before, item));
+    }
+  }
+
+  #newDay(label) {
+    const day = document.createElement("li");
+    day.className = "event day";
+    day.textContent = label;
+    return day;
+  }
+
+  #newPending(entry, id) {
+    const item = document.getElementById("pending-message").content.firstElementChild.cloneNode(true);
+    item.id = id;
+    item.dataset.key = entry.key;
+    item.querySelector(".bubble").textContent = entry.text;
+    item.querySelector("[data-retry]").addEventListener("click", () => this.#options.outbox.retry(entry.key));
+    item.querySelector("[data-edit]").addEventListener("click", () => {
+      this.#options.onEdit?.(this.#options.outbox.discard(entry.key));
+    });
+    return item;
+  }
+
+  #fill(item, entry) {
+    const words = document.getElementById("message-words").dataset;
+    const isFailed = entry.state === "failed";
+    item.classList.toggle("pending", entry.state === "sending");
+    item.classList.toggle("failed", isFailed);
+    item.querySelector(".state").textContent = { sending: words.sending, sent: words.sent, failed: words.failed }[entry.state];
+    const why = item.querySelector(".why");
+    why.textContent = entry.sentence ?? "";
+    why.hidden = !isFailed;
+    item.querySelector("[data-retry]").hidden = !isFailed;
+    item.querySelector("[data-edit]").hidden = !isFailed || !this.#options.onEdit;
+    if (isFailed && this.#isAtEnd) this.toEnd();
+  }
+}
+
+/** Whether the second follows the first as one breath of the same speaker. */
+function isOneGroup(first, second) {
+  if (!first?.matches(".message") || !second.matches(".message")) return false;
+  if (first.classList.contains("note") !== second.classList.contains("note")) return false;
+  if (first.classList.contains("ours") !== second.classList.contains("ours")) return false;
+  const isSameSpeaker = (first.dataset.author ?? "") === (second.dataset.author ?? "");
+  return isSameSpeaker && Date.parse(second.dataset.at) - Date.parse(first.dataset.at) < ONE_GROUP_WITHIN;
+}
+
+export function openThread(list, options) {
+  return new Thread(list, options);
+}
