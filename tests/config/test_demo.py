@@ -22,6 +22,11 @@ from tests import make
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
 def load(*options, out=None):
     call_command("demo", *options, stdout=out)
 
@@ -79,6 +84,14 @@ def test_the_supervisor_of_the_demo_is_staff_in_the_group_and_no_superuser():
     assert vera.is_staff
     assert not vera.is_superuser
     assert [group.name for group in vera.groups.all()] == ["Supervisors"]
+
+
+def test_passwords_of_the_demo_are_kept_with_argon2(settings):
+    settings.PASSWORD_HASHERS = settings.PASSWORD_HASHERS[1:]
+
+    load()
+
+    assert all(agent.password.startswith("argon2$argon2id$") for agent in Agent.objects.all())
 
 
 @pytest.mark.parametrize("existing", [make.agent, make.queue, make.visitor, make.idle_reason])
