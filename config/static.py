@@ -2,8 +2,10 @@
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+STANDARD = CompressedManifestStaticFilesStorage
+
 
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Also rewrites the imports between our script modules."""
+    """Also rewrites the imports between our script modules; packages' scripts may write imports in their comments."""
 
-    support_js_module_import_aggregation = True
+    patterns = (*STANDARD.patterns, ("js/*.js", STANDARD._js_module_import_aggregation_patterns[1]))

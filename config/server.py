@@ -1,0 +1,164 @@
+"""Daphne with what live traffic needs: it drains before it ends, and lets go of readers that do not read."""
+
+# Daphne chooses Twisted's reactor and therefore comes first.
+from daphne.server import Server  # isort: skip
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from twisted.internet import defer, reactor, tcp
+
+from config import background
+
+logger = logging.getLogger("config.server")
+
+# A thousand browsers come back at once after a restart; Twisted's own 50 would let them in by the dozen.
+BACKLOG = 2048
+FRAME_BYTES = 64 * 1024
+# A page that does not read is dropped here; it comes back and catches up from the database.
+UNREAD_BYTES = 4 * 1024 * 1024
+# Together below the ten seconds that service managers commonly wait.
+REQUESTS_SECONDS = 6.0
+BACKGROUND_SECONDS = 2.5
+# "Service restart": every browser script takes it as a reason to come back.
+COME_BACK = 1012
+
+
+class DrainingServer(Server):  # type: ignore[misc]
+    """Ends in order: no new visitors, sockets told to come back, requests finished, background work put down."""
+
+    def __init__(self, *args: Any, listening: Callable[[], None] | None = None, **kwargs: Any) -> None:
+        kwargs.update(
+            websocket_timeout=-1,
+            websocket_max_message_size=FRAME_BYTES,
+            websocket_max_frame_size=FRAME_BYTES,
+            ping_interval=20,
+            ping_timeout=30,
+            server_name="Livedesk",
+            ready_callable=self.start_background,
+        )
+        if settings.TRUSTED_PROXY:
+            kwargs.update(
+                proxy_forwarded_address_header="X-Forwarded-For",
+                proxy_forwarded_port_header="X-Forwarded-Port",
+                proxy_forwarded_proto_header="X-Forwarded-Proto",
+            )
+        super().__init__(*args, **kwargs)
+        self.listening = listening
+        self.ports: list[Any] = []
+        self.starting: asyncio.Task[None] | None = None
+        self.refused_port: str = ""
+        self.is_draining = False
+        self.has_failed = False
+        self.has_unfinished_work = False
+
+    # Starting
+
+    def listen_success(self, port: Any) -> None:
+        super().listen_success(port)
+        self.ports.append(port)
+        if self.listening:
+            self.listening()
+
+    def listen_error(self, failure: Any) -> None:
+        self.has_failed = True
+        self.refused_port = failure.getErrorMessage()
+        self.stop()
+
+    def start_background(self) -> None:
+        """Start hub, writer and router as the loop's first task (the loop is set, and not yet running)."""
+        self.starting = asyncio.get_event_loop().create_task(self._start())
+
+    async def _start(self) -> None:
+        try:
+            await background.start()
+        except Exception:
+            logger.critical("The background work did not start; the server ends.", exc_info=True)
+            self.has_failed = True
+            self.stop()
+
+    # Serving
+
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        if message["type"] == "websocket.send" and unread_bytes(protocol.transport) > UNREAD_BYTES:
+            logger.warning("A page that left more than %d bytes unread was disconnected.", UNREAD_BYTES)
+            protocol.transport.abortConnection()
+            return
+        if self.is_draining and message["type"] == "http.response.start" and protocol.channel is not None:
+            # Otherwise a kept connection would bring the next request to a server that is going.
+            protocol.channel.persistent = False
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        await super().handle_reply(protocol, message)
+
+    # Ending
+
+    def kill_all_applications(self) -> "defer.Deferred[None]":
+        """Twisted waits for this before it stops the reactor."""
+        self.is_draining = True
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._end()))
+
+    async def _end(self) -> None:
+        # Twisted's log goes nowhere: what is not caught here would vanish, and leave its tasks behind.
+        try:
+            await self._stop_listening()
+            await self._drain()
+        except Exception:
+            logger.exception("The server could not drain in order.")
+            self.has_unfinished_work = True
+        try:
+            if self.starting:
+                self.starting.cancel()
+            await asyncio.wait_for(background.stop(), BACKGROUND_SECONDS)
+        except Exception:
+            logger.exception("The background work did not stop in order.")
+            self.has_unfinished_work = True
+
+    async def _stop_listening(self) -> None:
+        loop = asyncio.get_running_loop()
+        for port in self.ports:
+            stopped = defer.maybeDeferred(port.stopListening)
+            await stopped.asFuture(loop)
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + REQUESTS_SECONDS
+        while self._is_busy() and loop.time() < end:
+            # Each round anew: a socket may have opened, a kept connection may have brought one more request.
+            self._send_sockets_away()
+            await asyncio.sleep(0.02)
+        left = len(self._unfinished())
+        if left:
+            logger.warning("%d requests did not finish in %d seconds and are cut off.", left, REQUESTS_SECONDS)
+            self.has_unfinished_work = True
+
+    def _send_sockets_away(self) -> None:
+        for protocol in list(self.connections):
+            is_socket = getattr(protocol, "application_type", "") == "websocket"
+            if is_socket and protocol.state == protocol.STATE_OPEN:
+                # sendClose() takes no 1012; the frame itself does.
+                protocol.sendCloseFrame(code=COME_BACK, reasonUtf8=b"service restart", isReply=False)
+
+    def _is_busy(self) -> bool:
+        """Something still runs, or an answer is still on its way out."""
+        writers = reactor.getWriters()  # type: ignore[attr-defined]
+        return bool(self._unfinished()) or any(isinstance(writer, tcp.Server) for writer in writers)
+
+    def _unfinished(self) -> list["asyncio.Future[None]"]:
+        running = [details.get("application_instance") for details in self.connections.values()]
+        return [application for application in running if application is not None and not application.done()]
+
+
+def unread_bytes(transport: Any) -> int:
+    """What was written to this connection and its reader has not taken (Twisted has no public word for it)."""
+    if transport is None:
+        return 0
+    return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+
+
+def endpoint(host: str, port: int) -> str:
+    """Where to listen, in Twisted's words."""
+    interface = host.strip("[]").replace(":", r"\:")
+    return f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"

@@ -1,0 +1,64 @@
+"""What every test may use: the databases let go in order, empty doorbells, and running portals."""
+
+import pytest
+from asgiref.sync import SyncToAsync
+from channels.layers import channel_layers
+from django.core.cache import cache
+from django.db import connections
+
+from tests.portals import Portal
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    yield
+    # Threads of the executor keep their connections, and PostgreSQL drops no database that someone uses.
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+    for connection in connections.all():
+        if connection.vendor == "postgresql":
+            connection.close_pool()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over():
+    """No doorbell and no counted message from another test: a layer must not outlive its loop."""
+    channel_layers.backends.clear()
+    cache.clear()
+    yield
+    channel_layers.backends.clear()
+
+
+@pytest.fixture
+def start_portal(transactional_db, tmp_path_factory):
+    """Start a server on the test's database, with other settings by name: `start_portal(CHATS_PER_HOUR=2)`."""
+    started = []
+
+    def start(**environment):
+        portal = Portal(tmp_path_factory.mktemp("portal"), **environment)
+        started.append(portal)
+        return portal.start()
+
+    yield start
+
+    running = [portal for portal in started if portal.is_running]
+    problems = []
+    for portal in running:
+        try:
+            portal.stop()
+        except Exception as problem:
+            portal.kill()
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+@pytest.fixture
+def portal(start_portal):
+    """One running server."""
+    return start_portal()
+
+
+@pytest.fixture
+def two_portals(start_portal):
+    """Two servers of one portal, as in production; mark the test `only_on("postgresql")`."""
+    return start_portal(), start_portal()
