@@ -4,8 +4,8 @@ from django.db import migrations
 
 NAME = "Supervisors"
 EVERYTHING = ("add", "change", "delete", "view")
-# An agent with a history is made inactive, never deleted. To change a conversation means the repairs that admin
-# offers (send back, finish), all of them actions; its rows are read there.
+# An agent with a history is made inactive, never deleted. Conversations are read; to supervise them means the
+# repairs that admin offers (send back, finish), all of them actions.
 PERMISSIONS = {
     "agents": {
         "agent": ("add", "change", "view"),
@@ -20,7 +20,7 @@ PERMISSIONS = {
         "closingreason": EVERYTHING,
     },
     "conversations": {
-        "conversation": ("change", "view"),
+        "conversation": ("supervise", "view"),
     },
 }
 
@@ -38,12 +38,14 @@ def make_group_in(apps, alias):
     for app, models in PERMISSIONS.items():
         for model, verbs in models.items():
             content_type, _ = content_types.get_or_create(app_label=app, model=model)
-            words = apps.get_model(app, model)._meta.verbose_name_raw
+            options = apps.get_model(app, model)._meta
+            named = dict(options.permissions)
             for verb in verbs:
+                codename = f"{verb}_{model}"
                 permission, _ = permissions.get_or_create(
                     content_type=content_type,
-                    codename=f"{verb}_{model}",
-                    defaults={"name": f"Can {verb} {words}"},
+                    codename=codename,
+                    defaults={"name": named.get(codename, f"Can {verb} {options.verbose_name_raw}")},
                 )
                 wanted.append(permission)
     group.permissions.set(wanted)

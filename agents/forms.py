@@ -1,0 +1,44 @@
+"""Forms about agents."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent, IdleReason
+
+
+class NewAgentForm(AdminUserCreationForm):
+    """A new agent, with or without a password of his own."""
+
+    class Meta(AdminUserCreationForm.Meta):
+        model = Agent
+        fields = ("username", "first_name", "last_name", "email", "language", "capacity")
+
+
+class AgentForm(UserChangeForm):
+    """What a supervisor keeps about an agent."""
+
+    class Meta(UserChangeForm.Meta):
+        model = Agent
+        fields = "__all__"
+
+
+class AgentPasswordForm(AdminPasswordChangeForm):
+    """A new password for an agent, saved alone: his state may have changed while the page was open."""
+
+    def save(self, commit: bool = True) -> Any:
+        """Save the password and nothing else."""
+        agent = self.set_password_and_save(self.user, commit=False)
+        if commit:
+            agent.save(update_fields=["password"])
+        return agent
+
+
+class IdleForm(forms.Form):
+    """Which idle reason a supervisor gives."""
+
+    reason = forms.ModelChoiceField(
+        IdleReason.objects.filter(is_in_use=True), label=_("Idle reason"), required=False, empty_label=_("No reason")
+    )
