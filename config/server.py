@@ -5,9 +5,12 @@ from daphne.server import Server  # isort: skip
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor, tcp
 
@@ -25,6 +28,18 @@ REQUESTS_SECONDS = 6.0
 BACKGROUND_SECONDS = 2.5
 # "Service restart": every browser script takes it as a reason to come back.
 COME_BACK = 1012
+
+
+class PageSocket(WebSocketProtocol):  # type: ignore[misc]
+    """A page's socket: what comes in is bounded, and what breaks the bound is told so before it is closed."""
+
+    def serverSend(self, content: "str | bytes", binary: bool = False) -> None:  # noqa: N802
+        # Autobahn holds both directions to one limit; a page that catches up needs more than it may send.
+        self.maxMessagePayloadSize = 0
+        try:
+            super().serverSend(content, binary)
+        finally:
+            self.maxMessagePayloadSize = FRAME_BYTES
 
 
 class DrainingServer(Server):  # type: ignore[misc]
@@ -70,6 +85,8 @@ class DrainingServer(Server):  # type: ignore[misc]
 
     def start_background(self) -> None:
         """Start hub, writer and router as the loop's first task (the loop is set, and not yet running)."""
+        self.ws_factory.protocol = PageSocket
+        self.ws_factory.setProtocolOptions(failByDrop=False)
         self.starting = asyncio.get_event_loop().create_task(self._start())
 
     async def _start(self) -> None:
@@ -156,6 +173,13 @@ def unread_bytes(transport: Any) -> int:
     if transport is None:
         return 0
     return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+
+
+def end_at_once(server: DrainingServer) -> NoReturn:
+    """Threads that do not end would hold the process; what they did not commit, the database takes back."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(int(server.has_failed))
 
 
 def endpoint(host: str, port: int) -> str:

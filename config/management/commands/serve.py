@@ -1,6 +1,5 @@
 """`manage.py serve`: one server process, pages and live traffic together."""
 
-import logging
 import os
 import socket
 import sys
@@ -13,7 +12,7 @@ from django.db import connections
 
 from config import demo
 from config.asgi import application
-from config.server import BACKLOG, DrainingServer, endpoint
+from config.server import BACKLOG, DrainingServer, end_at_once, endpoint
 
 
 class Command(BaseCommand):
@@ -42,10 +41,7 @@ class Command(BaseCommand):
         if server.refused_port:
             raise CommandError(refusal(options, server.refused_port))
         if server.has_unfinished_work:
-            # Threads that do not end would hold the process; what they did not commit is rolled back.
-            logging.shutdown()
-            sys.stdout.flush()
-            os._exit(int(server.has_failed))
+            end_at_once(server)
         if server.has_failed:
             sys.exit(1)
 
