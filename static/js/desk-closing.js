@@ -1,0 +1,71 @@
+/**
+ * Dialogs of the desk: Closing reasons, and an earlier conversation.
+ *
+ * Closing reasons opens by itself when its conversation reaches wrap-up or is opened in it. Closed without an answer it
+ * stays closed until the panel's button is used, whatever the server sends meanwhile; what was filled in stays.
+ */
+
+import { enhanceSelect } from "./desk-search-select.js";
+
+const dismissed = new Set();
+let opener = "";
+let focusAgain = "";
+
+const closingDialog = () => document.querySelector("dialog[data-closing]");
+
+function show(dialog) {
+  if (!dialog || dialog.open) return;
+  dialog.querySelectorAll("select[data-search]").forEach(enhanceSelect);
+  dialog.showModal();
+  const place = dialog.querySelector("[aria-invalid='true']") ?? document.getElementById(focusAgain);
+  (dialog.contains(place) ? place : dialog.querySelector("input, select, textarea"))?.focus();
+  focusAgain = "";
+}
+
+/** Open the dialog of the conversation on the page, unless the agent put it aside. */
+export function showClosing() {
+  const dialog = closingDialog();
+  if (dialog && !dismissed.has(dialog.id)) show(dialog);
+}
+
+/** The conversation was opened anew: its dialog may open again. */
+export function forgetDismissals() {
+  dismissed.clear();
+}
+
+/** Carry what is filled in, and where the person is, from the dialog that stands there to the one that takes its place. */
+export function keepFilledIn(from, to) {
+  for (const field of to.querySelectorAll("[name='note'], [name='reason']")) {
+    const value = from.querySelector(`[name="${field.name}"]`)?.value;
+    if (value) field.value = value;
+  }
+  focusAgain = from.contains(document.activeElement) ? document.activeElement.id : "";
+}
+
+function dismissedBy(dialog) {
+  if (dialog.matches("[data-closing]")) dismissed.add(dialog.id);
+  if (!dialog.isConnected) return;
+  const back = document.getElementById(opener) ?? document.querySelector(`[data-closing-open="${dialog.id}"]`);
+  back?.focus();
+  opener = "";
+}
+
+export function startDialogs() {
+  document.addEventListener("click", (event) => {
+    const open = event.target.closest("[data-closing-open]");
+    if (open) {
+      opener = open.id;
+      show(document.getElementById(open.dataset.closingOpen));
+    }
+    event.target.closest("[data-dialog-close]")?.closest("dialog")?.close();
+  });
+  document.addEventListener("close", (event) => event.target.matches?.("dialog") && dismissedBy(event.target), true);
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const dialog = document.getElementById("transcript");
+    if (event.detail.target?.id !== "transcript-body" || dialog.open) return;
+    opener = event.detail.requestConfig?.elt?.id ?? "";
+    dialog.showModal();
+    const box = dialog.querySelector(".thread");
+    if (box) box.scrollTop = 0;
+  });
+}

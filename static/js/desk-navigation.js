@@ -1,0 +1,128 @@
+/** Going from conversation to conversation without leaving the page: links, back and forward, and what is gone. */
+
+import { say, words } from "./desk-words.js";
+import { showNotice } from "./notices.js";
+
+const desk = document.getElementById("desk");
+let visit = 0;
+let finished = "";
+
+function put(id, element) {
+  const place = document.getElementById(id);
+  place.replaceWith(element);
+  window.htmx.process(element);
+}
+
+/** Show that nothing is open. */
+function showNothing() {
+  for (const id of ["conversation", "customer"]) {
+    put(id, document.getElementById(`no-${id}`).content.firstElementChild.cloneNode(true));
+  }
+}
+
+/** Read the whole page of a place and take the conversation and its customer from it. */
+async function show(path, onShown) {
+  const mine = ++visit;
+  if (path === desk.dataset.home) {
+    showNothing();
+    return onShown();
+  }
+  const page = await read(path);
+  if (mine !== visit) return; // somewhere else by now
+  if (page) {
+    for (const id of ["conversation", "customer"]) put(id, document.adoptNode(page.getElementById(id)));
+  } else {
+    showNothing();
+    history.replaceState({ htmx: true }, "", desk.dataset.home);
+    showNotice(words("notThere"));
+  }
+  onShown();
+}
+
+async function read(path) {
+  try {
+    const response = await fetch(path);
+    if (!response.ok) return null;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    return page.getElementById("conversation") && page.getElementById("customer") ? page : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Say so, and show the empty desk, when the open conversation is no longer among the agent's tasks. */
+export function leaveWhatIsGone(current) {
+  if (!current.id) return false;
+  if (document.getElementById(`task-${current.id}`)) {
+    current.wasListed = true;
+    return false;
+  }
+  if (!current.wasListed) return false; // just accepted: its row is on the way
+  const hadFocus = current.element.contains(document.activeElement) || document.activeElement === document.body;
+  showNothing();
+  history.replaceState({ htmx: true }, "", desk.dataset.home);
+  if (finished === current.id) say(words("finished", { name: current.name }));
+  else showNotice(words("gone", { name: current.name }), "info");
+  if (hadFocus) document.getElementById("conversation").focus();
+  return true;
+}
+
+/** Mark the open conversation in the list; the server may not know yet which one that is. */
+export function markOpen(current) {
+  for (const row of document.querySelectorAll("[data-conversation].task")) {
+    if (row.dataset.conversation === current.id) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+}
+
+function showCustomer(isOpen) {
+  const pane = document.getElementById("customer");
+  pane.classList.toggle("open", isOpen);
+  for (const button of document.querySelectorAll("[data-customer-toggle]")) button.setAttribute("aria-expanded", isOpen);
+  (isOpen ? pane.querySelector("[data-customer-close]") : document.querySelector("[data-customer-toggle]"))?.focus();
+}
+
+function startCustomer() {
+  document.addEventListener("click", (event) => {
+    const isOpen = document.getElementById("customer").classList.contains("open");
+    if (event.target.closest("[data-customer-toggle]")) showCustomer(!isOpen);
+    else if (event.target.closest("[data-customer-close]")) showCustomer(false);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest?.("#customer.open")) showCustomer(false);
+  });
+}
+
+/** `onShown` is called when another conversation, or none, stands on the page. */
+export function startNavigation(onShown) {
+  startCustomer();
+  // A link opened in a new tab is the browser's business, not htmx's.
+  document.addEventListener(
+    "click",
+    (event) => {
+      const link = event.target.closest("a[hx-get]");
+      if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) event.stopImmediatePropagation();
+    },
+    { capture: true },
+  );
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("a[data-home]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.pushState({ htmx: true }, "", desk.dataset.home);
+    show(desk.dataset.home, onShown);
+  });
+  document.body.addEventListener("htmx:historyCacheMiss", (event) => {
+    event.preventDefault();
+    show(event.detail.path, onShown);
+  });
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const arrivedAt = new URL(event.detail.xhr.responseURL || location.href).pathname;
+    if (arrivedAt !== desk.dataset.signIn) return;
+    event.detail.shouldSwap = false; // signed out meanwhile
+    location.assign(desk.dataset.home);
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (event.detail.successful && form.matches?.("dialog form")) finished = document.getElementById("conversation").dataset.conversation;
+  });
+}

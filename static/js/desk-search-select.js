@@ -1,0 +1,44 @@
+/** Makes a drop-down with search of a <select data-search>; without the vendored script the drop-down stays as it is. */
+
+function optionOf(select, text) {
+  return [...select.options].find((option) => option.value && option.textContent.trim() === text.trim());
+}
+
+function choose(select, text) {
+  select.value = optionOf(select, text ?? "")?.value ?? "";
+}
+
+/** All that stands in it is shown at once; typing narrows it down. Its sentences are data attributes of the select. */
+export function enhanceSelect(select) {
+  if (!window.accessibleAutocomplete || select.dataset.isEnhanced) return;
+  select.dataset.isEnhanced = "true";
+  const { none, many, chosen, hint } = select.dataset;
+  const { id } = select;
+  const described = select.getAttribute("aria-describedby");
+  const isInvalid = select.getAttribute("aria-invalid") === "true";
+  const label = document.querySelector(`label[for="${id}"]`);
+  label.id ||= `${id}-label`;
+  window.accessibleAutocomplete.enhanceSelectElement({
+    selectElement: select,
+    defaultValue: select.value ? select.selectedOptions[0].textContent.trim() : "",
+    name: "",
+    autoselect: false,
+    confirmOnBlur: true,
+    showAllValues: true,
+    displayMenu: "overlay",
+    menuAttributes: { "aria-labelledby": label.id },
+    onConfirm: (text) => text !== undefined && choose(select, text),
+    tNoResults: () => none,
+    tAssistiveHint: () => hint,
+    tStatusQueryTooShort: () => hint,
+    tStatusNoResults: () => none,
+    tStatusSelectedOption: (option) => chosen.replace("{option}", () => option),
+    tStatusResults: (length) => many.replace("{count}", length),
+  });
+  const input = document.getElementById(id);
+  if (isInvalid) input.setAttribute("aria-invalid", "true");
+  if (described) input.setAttribute("aria-describedby", described);
+  // What is typed and is no reason must not send the reason chosen before.
+  input.addEventListener("input", () => choose(select, input.value));
+  input.addEventListener("focus", () => setTimeout(() => input.getAttribute("aria-expanded") === "false" && input.click()));
+}

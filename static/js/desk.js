@@ -1,0 +1,110 @@
+/** The desk: one connection for everything the agent has, the open conversation, and what arrives for both. */
+
+import { connect } from "./connection.js";
+import { showConnection } from "./connection-banner.js";
+import { forgetDismissals, showClosing, startDialogs } from "./desk-closing.js";
+import { keepWhatIsInUse } from "./desk-keep.js";
+import { startMenu } from "./desk-menu.js";
+import { leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
+import { openConversation } from "./desk-conversation.js";
+import { lookAtRequests, startRequests } from "./desk-requests.js";
+import { startSound } from "./desk-sound.js";
+import { applyFragments } from "./fragments.js";
+import { showNotice } from "./notices.js";
+import { createOutbox } from "./outbox.js";
+import { duration, setNow, showTimes } from "./times.js";
+import { words } from "./desk-words.js";
+
+const desk = document.getElementById("desk");
+const scope = `desk-${desk.dataset.agent}`;
+const send = (command) => connection?.send(command) ?? false;
+let connection = null;
+let current = null;
+
+const takers = {
+  hello: (frame) => setNow(frame.now),
+  pong: (frame) => setNow(frame.now),
+  fragments: (frame) => applyFragments(frame.html),
+  messages: (frame) => current.take(frame),
+  posted: (frame) => outbox.take(frame),
+  refused: (frame) => outbox.take(frame) || showNotice(frame.sentence),
+};
+const onFrame = (frame) => takers[frame.is]?.(frame);
+
+const outbox = createOutbox({
+  scope,
+  send,
+  postUrl: (conversation) => desk.dataset.post.replace("/0/", `/${conversation}/`),
+  onFrame,
+  onChange: (entry) => current?.showPending(entry),
+  unknownSentence: document.getElementById("message-words").dataset.unknown,
+});
+
+/** With what is open and how far it is shown, so that the server catches up from there. */
+function addressWith(path) {
+  return `${path}?${new URLSearchParams({ open: current.id, last: current.last })}`;
+}
+
+function showStatus(status, detail) {
+  showConnection(status, detail);
+  const chip = document.getElementById("connection-chip");
+  chip.dataset.status = status;
+  for (const part of chip.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== status;
+  outbox.setStatus(status);
+  current.seen();
+}
+
+/** How long the customer waited, as minutes and seconds. */
+function showDurations() {
+  for (const place of document.querySelectorAll("[data-duration]")) place.textContent = duration(place.dataset.duration * 1000);
+}
+
+/** The page changed: follow it to the conversation that stands there now, and tell the server which one is open. */
+function settled() {
+  const element = document.getElementById("conversation");
+  if (element !== current?.element) {
+    const came = current?.id;
+    current?.close();
+    current = openConversation(element, { outbox, send, scope });
+    forgetDismissals();
+    if (came !== undefined && came !== current.id) {
+      send({ do: "open", conversation: current.id ? Number(current.id) : null, last: current.last });
+    }
+  }
+  current.settle();
+  if (leaveWhatIsGone(current)) return settled();
+  markOpen(current);
+  showDurations();
+  showClosing();
+  lookAtRequests();
+  current.seen();
+}
+
+keepWhatIsInUse();
+startSound();
+startMenu();
+startDialogs();
+startNavigation(() => {
+  showTimes();
+  settled();
+});
+settled();
+startRequests();
+connection = connect({
+  socketUrl: () => addressWith(desk.dataset.socket),
+  pollUrl: () => addressWith(desk.dataset.poll),
+  onFrame,
+  onStatus: showStatus,
+});
+
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  showTimes();
+  settled();
+  const isAsked = event.detail.requestConfig && event.target.id === "conversation";
+  if (isAsked) current.focus();
+});
+window.addEventListener("focus", () => current.seen());
+document.addEventListener("visibilitychange", () => current.seen());
+for (const failure of ["htmx:sendError", "htmx:responseError"]) {
+  document.body.addEventListener(failure, () => showNotice(words("noAnswer")));
+}
