@@ -20,6 +20,7 @@ class Thread {
   #options;
   #last;
   #isAtEnd = true;
+  #top = 0;
   #observer;
 
   constructor(list, options) {
@@ -32,6 +33,7 @@ class Thread {
     this.#jump?.addEventListener("click", () => this.toEnd());
     this.#observer = new ResizeObserver(() => this.#isAtEnd && this.toEnd());
     this.#observer.observe(this.#box);
+    this.#observer.observe(this.#list); // a font that comes late makes lines longer
     this.#list.querySelectorAll("li[data-key]").forEach((item) => options.outbox?.arrived(item.dataset.key));
     options.outbox?.pending(options.conversation).forEach((entry) => this.showPending(entry));
     this.#arrange(this.#list.firstElementChild);
@@ -76,6 +78,7 @@ class Thread {
   /** Scroll to the newest line. */
   toEnd() {
     this.#box.scrollTop = this.#box.scrollHeight;
+    this.#top = this.#box.scrollTop;
     this.#isAtEnd = true;
     if (this.#jump) this.#jump.hidden = true;
   }
@@ -86,7 +89,10 @@ class Thread {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    // Only the reader moves up; that the thread grew meanwhile does not mean that he left its end.
+    const movedUp = scrollTop < this.#top;
+    this.#top = scrollTop;
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END || (this.#isAtEnd && !movedUp);
     if (this.#isAtEnd && this.#jump) this.#jump.hidden = true;
   }
 
@@ -127,6 +133,11 @@ class Thread {
   }
 
   #newDay(label) {
+    // A page left open overnight has a "Today" that is none any more.
+    for (const day of this.#list.querySelectorAll(".day")) {
+      const first = day.nextElementSibling?.dataset.at;
+      if (first) day.textContent = dayLabel(Date.parse(first));
+    }
     const day = document.createElement("li");
     day.className = "event day";
     day.textContent = label;

@@ -1,7 +1,7 @@
 /**
  * Times in the reader's zone and language, ticking by the server's clock: <time datetime=… data-show=…>.
  *
- * data-show: "clock" (10:02), "date" (23 Nov, 10:07), "elapsed" (since, ticking), "left" (until, ticking, never below 0;
+ * data-show: "clock" (10:02), "date" (23 Nov, 10:07), "day" (Monday 23 November, 10:07), "elapsed" (since, ticking), "left" (until, ticking, never below 0;
  * with data-format="seconds" as bare seconds). Ticking times are role="timer", which screen readers do not announce;
  * never put one into a live region.
  */
@@ -38,11 +38,11 @@ export function now() {
   return Date.now() + offset;
 }
 
-/** "Today", "Yesterday", or the day's name. */
+/** "Today", "Yesterday", "Tomorrow", or the day's name. */
 export function dayLabel(at) {
   const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(at) - midnight(now())) / 86_400_000);
-  const label = days === 0 || days === -1 ? near.format(days, "day") : day.format(at);
+  const label = Math.abs(days) <= 1 ? near.format(days, "day") : day.format(at);
   return label.charAt(0).toLocaleUpperCase(language) + label.slice(1);
 }
 
@@ -62,6 +62,8 @@ function textOf(element) {
       return clock.format(at);
     case "date":
       return date.format(at);
+    case "day":
+      return `${dayLabel(at)}, ${clock.format(at)}`;
     case "elapsed":
       return duration(now() - at);
     case "left":

@@ -1,0 +1,110 @@
+/** The visitor's chat page: one thread, one compose box, one connection. */
+
+import { openComposer } from "./composer.js";
+import { connect } from "./connection.js";
+import { showConnection } from "./connection-banner.js";
+import { applyFragments } from "./fragments.js";
+import { showNotice } from "./notices.js";
+import { createOutbox } from "./outbox.js";
+import { openThread } from "./thread.js";
+import { setNow } from "./times.js";
+import { followKeyboard } from "./viewport.js";
+
+const SCOPE = "chat";
+const page = document.getElementById("chat");
+const conversation = page.dataset.conversation;
+const title = document.title;
+let thread = null;
+let connection = null;
+let composer = null;
+let composerForm = null;
+let unseen = 0;
+
+const outbox = createOutbox({
+  scope: SCOPE,
+  // The visitor has one conversation, so his frames need not name it.
+  send: ({ conversation: _, ...command }) => connection?.send(command) ?? false,
+  postUrl: () => page.dataset.post,
+  onFrame: take,
+  onChange: (entry) => entry.conversation === conversation && thread?.showPending(entry),
+  unknownSentence: document.getElementById("message-words").dataset.unknown,
+});
+thread = openThread(page.querySelector("[data-thread]"), {
+  outbox,
+  conversation,
+  onEdit: (text) => composer?.putBack(text),
+});
+
+function take(frame) {
+  switch (frame.is) {
+    case "hello":
+    case "pong":
+      return setNow(frame.now);
+    case "fragments":
+      applyFragments(frame.html);
+      startComposer();
+      return announce();
+    case "messages":
+      return arrived(thread.append(frame.html, frame.last));
+    case "posted":
+    case "refused":
+      if (!outbox.take(frame) && frame.is === "refused") showNotice(frame.sentence);
+  }
+}
+
+function arrived(items) {
+  if (document.visibilityState === "visible") return tellSeen();
+  unseen += items.filter((item) => item.matches(".theirs")).length;
+  if (unseen) document.title = `(${unseen}) ${title}`;
+}
+
+function tellSeen() {
+  if (document.visibilityState !== "visible") return;
+  unseen = 0;
+  document.title = title;
+  if (thread.last) connection?.send({ do: "seen", number: thread.last });
+}
+
+/** The compose box comes and goes with the conversation's state. */
+function startComposer() {
+  const form = document.querySelector("#composer form.composer");
+  if (form === composerForm) return;
+  const hadFocus = document.activeElement === document.body;
+  composerForm = form;
+  composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, onSend: () => thread.toEnd() });
+  // Whoever was writing when the box went away finds the way on under his hands.
+  if (!form && hadFocus && connection) document.querySelector("#composer button")?.focus();
+}
+
+/** Say a change of the status once; replaced elements are not announced by themselves. */
+function announce() {
+  const words = [...document.querySelectorAll("#status [data-announce]")].map((part) => part.innerText.trim()).join(". ");
+  const announcer = document.getElementById("announcer");
+  if (announcer.textContent !== words) announcer.textContent = words;
+}
+
+/** End chat asks once, without leaving the page. */
+function startEnding() {
+  const dialog = document.getElementById("end-dialog");
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-end]")) return;
+    event.preventDefault();
+    dialog.showModal();
+  });
+  dialog.querySelector("[data-stay]").addEventListener("click", () => dialog.close());
+}
+
+startComposer();
+startEnding();
+followKeyboard();
+connection = connect({
+  socketUrl: () => `${page.dataset.socket}?last=${thread.last}`,
+  pollUrl: () => `${page.dataset.poll}?last=${thread.last}`,
+  onFrame: take,
+  onStatus: (status, detail) => {
+    showConnection(status, detail);
+    outbox.setStatus(status);
+    if (status === "connected") tellSeen();
+  },
+});
+document.addEventListener("visibilitychange", tellSeen);
