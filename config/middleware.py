@@ -12,12 +12,17 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; manifest-src 'self'"
+    "connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; "
+    "manifest-src 'self'"
 )
 
 
 class ContentSecurityPolicyMiddleware:
-    """No script, style or connection but our own; a view may let our own pages frame it (`X-Frame-Options: SAMEORIGIN`)."""
+    """
+    No script, style or connection but our own.
+
+    A view may let our own pages frame it with `X-Frame-Options: SAMEORIGIN`.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

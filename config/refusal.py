@@ -4,17 +4,27 @@ from django.utils.functional import Promise
 
 
 class Refused(Exception):
-    """An action said no and changed nothing. Its text is a sentence that says what happened and what to do."""
+    """
+    An action said no and changed nothing. Its text is a sentence that says what happened and what to do.
+
+    The sentence is lazy, so that it reads in the language of whoever shows it; `values` fill its %(names)s.
+    """
 
     status = 409
     sentence: "str | Promise" = ""
 
-    def __init__(self, sentence: "str | Promise | None" = None, *, retry_after_seconds: int | None = None) -> None:
-        super().__init__(sentence if sentence is not None else self.sentence)
+    def __init__(
+        self, sentence: "str | Promise | None" = None, *, retry_after_seconds: int | None = None, **values: object
+    ) -> None:
+        super().__init__(sentence)
         self.retry_after_seconds = retry_after_seconds
+        self.values = values
+        if sentence is not None:
+            self.sentence = sentence
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        sentence = str(self.sentence)
+        return sentence % self.values if self.values else sentence
 
 
 class Invalid(Refused):

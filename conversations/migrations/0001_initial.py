@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'conversation',
                 'verbose_name_plural': 'conversations',
+                'permissions': [('supervise_conversation', 'Can step into conversations')],
                 'ordering': ['-pk'],
             },
         ),

@@ -1,0 +1,8 @@
+"""Names of live groups about agents, and what rings in them."""
+
+ROUTER = "router"  # "work": something was freed or added
+
+
+def desk(agent_id: int) -> str:
+    """Everything that shows on an agent's desk. Rings: "changed"."""
+    return f"desk:{agent_id}"

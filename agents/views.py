@@ -1,0 +1,39 @@
+"""Signing in, and the language of the staff."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from agents import actions
+from agents.models import Agent
+from agents.requests import agent_of
+
+
+class SignInView(LoginView):
+    """Sign in; the agent is Idle then, until he becomes available by hand."""
+
+    template_name = "agents/sign_in.html"
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        actions.sign_in(form.get_user().pk)
+        return response
+
+
+@require_POST
+@login_required
+def language(request: HttpRequest) -> HttpResponse:
+    """Choose the language of one's own pages."""
+    code = request.POST.get("language", "")
+    if code in dict(settings.LANGUAGES):
+        Agent.objects.filter(pk=agent_of(request).pk).update(language=code)
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(target if is_ours else resolve_url(reverse("desk:home")))

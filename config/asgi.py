@@ -1,0 +1,23 @@
+"""The portal as an ASGI application: pages, sockets and, on servers that have it, lifespan."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+pages = get_asgi_application()  # sets Django up, before anything imports a model
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+
+from config.lifespan import lifespan  # noqa: E402
+from config.origin import OwnOriginOnly  # noqa: E402
+from conversations.consumers import websocket_urls  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": pages,
+        "websocket": OwnOriginOnly(AuthMiddlewareStack(URLRouter(websocket_urls))),
+        "lifespan": lifespan,
+    }
+)

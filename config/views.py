@@ -1,0 +1,50 @@
+"""The front door and the pages for what went wrong."""
+
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+
+def front(request: HttpRequest) -> HttpResponse:
+    """Staff go to their desk, everybody else to the chat."""
+    return HttpResponseRedirect(reverse("desk:home" if request.user.is_authenticated else "chat:queues"))
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers that do not read the page ask here."""
+    return HttpResponseRedirect(staticfiles_storage.url("img/favicon.svg"))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The request itself is broken."""
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Signed in, but not allowed."""
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Not there, or not yours."""
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Our own fault."""
+    return render(request, "500.html", status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form came without its token, or the page was too old: nothing was changed."""
+    sentence = _(
+        "This form is too old or did not come from our page, so nothing was changed. Reload the page and try again."
+    )
+    if request.headers.get("HX-Request") == "true":
+        response = render(request, "_notice.html", {"sentence": sentence, "kind": "error"}, status=403)
+        response.headers["HX-Retarget"] = "#notices"
+        response.headers["HX-Reswap"] = "innerHTML"
+        return response
+    return render(request, "csrf.html", {"sentence": sentence}, status=403)

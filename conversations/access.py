@@ -1,0 +1,59 @@
+"""Who may read, write and supervise what. Not yours is the same as not there."""
+
+from django.db.models import Exists, OuterRef, Q
+
+from agents.models import Agent
+from conversations.errors import Gone
+from conversations.models import Conversation, Participant
+from conversations.states import State
+
+
+def participation_of(agent: Agent, conversation_id: int) -> Participant:
+    """The agent's open place in a conversation, with conversation and queue; raises Gone."""
+    try:
+        return Participant.objects.select_related("conversation__queue").get(
+            conversation=conversation_id, agent=agent, left_at=None
+        )
+    except (Participant.DoesNotExist, OverflowError) as nothing:
+        raise Gone from nothing
+
+
+def conversation_of(token_hash: str) -> Conversation | None:
+    """The visitor's latest conversation, open or ended."""
+    mine = Conversation.objects.filter(visitor__token_hash=token_hash)
+    return mine.select_related("queue", "visitor").order_by("-pk").first()
+
+
+def readable_by(agent: Agent, conversation_id: int) -> Conversation:
+    """
+    A conversation that the agent may read as a transcript; raises Gone.
+
+    He took part in it, supervises, or serves its customer now (the same session, or the same email address).
+    """
+    conversations = Conversation.objects.select_related("queue", "closing_reason")
+    if not agent.has_perm("conversations.supervise_conversation"):
+        conversations = conversations.filter(_took_part(agent) | _serves_customer(agent))
+    try:
+        return conversations.get(pk=conversation_id)
+    except (Conversation.DoesNotExist, OverflowError) as nothing:
+        raise Gone from nothing
+
+
+def earlier_of(conversation: Conversation, most: int) -> list[Conversation]:
+    """The customer's earlier closed conversations, newest first: of this session, or with this email address."""
+    same = Q(visitor=conversation.visitor_id)
+    if conversation.visitor_email:
+        same |= Q(visitor_email=conversation.visitor_email)
+    closed = Conversation.objects.filter(same, state=State.CLOSED, pk__lt=conversation.pk)
+    return list(closed.select_related("queue", "closing_reason").order_by("-pk")[:most])
+
+
+def _took_part(agent: Agent) -> Q:
+    return Q(Exists(Participant.objects.filter(conversation=OuterRef("pk"), agent=agent)))
+
+
+def _serves_customer(agent: Agent) -> Q:
+    serving = Participant.objects.filter(agent=agent, left_at=None)
+    same_session = serving.filter(conversation__visitor=OuterRef("visitor"))
+    same_email = serving.filter(conversation__visitor_email=OuterRef("visitor_email"))
+    return Q(Exists(same_session)) | (~Q(visitor_email="") & Q(Exists(same_email)))

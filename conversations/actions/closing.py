@@ -1,0 +1,191 @@
+"""Ending and finishing: wrap-up, the closing reason, and the endings that nobody chose."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from agents.models import Agent
+from config.clock import database_now
+from conversations.actions.lines import announce_change, announce_line, write_event
+from conversations.actions.offers import withdraw_of
+from conversations.errors import AlreadyEnded, Gone, NotEndedYet, NotLead, NotNow, ReasonMissing, WrongReason
+from conversations.models import Conversation, Participant
+from conversations.states import OPEN_STATES, EventKind, Party, Remark, Role, State, SystemReason
+from queues.models import ClosingReason
+
+
+@transaction.atomic
+def end(conversation_id: int, *, by: Agent) -> Conversation:
+    """The lead ends the talk: wrap-up begins, and both sides can write no more."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
+    if role is None:
+        raise Gone
+    if role != Role.LEAD:
+        raise NotLead
+    if not conversation.is_open:
+        raise AlreadyEnded
+    _wrap_up(conversation, at=database_now(), ended_by=Party.AGENT, by=by)
+    return conversation
+
+
+@transaction.atomic
+def end_by_visitor(conversation_id: int) -> Conversation:
+    """The visitor ends it: abandoned while he waits, wrap-up for the lead while he is served."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    now = database_now()
+    if conversation.state == State.WAITING:
+        close_by_system(conversation, SystemReason.ABANDONED, at=now, ended_by=Party.VISITOR)
+    elif conversation.state == State.ACTIVE:
+        _wrap_up(conversation, at=now, ended_by=Party.VISITOR)
+    else:
+        raise AlreadyEnded
+    return conversation
+
+
+def end_by_system(conversation: Conversation, remark: Remark, *, at: dt.datetime) -> None:
+    """End an active conversation whose visitor left or fell silent. The caller holds its lock."""
+    ended_by = Party.VISITOR if remark == Remark.VISITOR_GONE else Party.SYSTEM
+    _wrap_up(conversation, at=at, ended_by=ended_by, remark=remark)
+
+
+@transaction.atomic
+def finish(conversation_id: int, reason_id: int | None, *, by: Agent, note: str = "") -> Conversation:
+    """The lead submits the closing reason: the conversation closes and its place is free."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
+    if role is None:
+        raise Gone
+    if role != Role.LEAD:
+        raise NotLead
+    if conversation.state != State.WRAP_UP:
+        raise NotEndedYet
+    reason = _reason(conversation, reason_id)
+    _close(conversation, at=database_now(), by=by, closing_reason=reason, wrap_up_note=note)
+    return conversation
+
+
+@transaction.atomic
+def finish_by_supervisor(conversation_id: int, reason_id: int | None, *, by: Agent, note: str = "") -> Conversation:
+    """A supervisor closes a conversation in whatever state with a reason of its queue."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    if conversation.state == State.CLOSED:
+        raise AlreadyEnded
+    reason = _reason(conversation, reason_id)
+    now = database_now()
+    if conversation.state == State.ACTIVE:
+        _wrap_up(conversation, at=now, ended_by=Party.SYSTEM, by=by)
+    elif conversation.state == State.WAITING:
+        withdraw_of(conversation, at=now)
+    _close(conversation, at=now, by=by, closing_reason=reason, wrap_up_note=note)
+    return conversation
+
+
+@transaction.atomic
+def finish_automatically(conversation_id: int, *, even_without_deadline: bool = False) -> bool:
+    """
+    Submit the queue's default reason when the wrap-up limit is over, marked automatic.
+
+    Safe to call twice and too early: answers whether it did anything. `even_without_deadline` is for a lead who left.
+    """
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    now = database_now()
+    if conversation.state != State.WRAP_UP:
+        return False
+    is_due = conversation.wrap_up_deadline is not None and conversation.wrap_up_deadline <= now
+    if not is_due and not (even_without_deadline and conversation.wrap_up_deadline is None):
+        return False
+    reasons = conversation.queue.closing_reasons.filter(is_in_use=True).order_by("-is_default", "order", "pk")
+    reason = reasons.first()
+    if reason is not None:
+        _close(conversation, at=now, closing_reason=reason, is_closed_automatically=True)
+    else:
+        _close(conversation, at=now, system_reason=SystemReason.NO_REASON, is_closed_automatically=True)
+    return True
+
+
+def close_by_system(conversation: Conversation, reason: SystemReason, *, at: dt.datetime, ended_by: Party) -> None:
+    """Close a waiting conversation for a reason of the system. The caller holds its lock."""
+    if conversation.state != State.WAITING:
+        raise NotNow
+    withdraw_of(conversation, at=at)
+    _close(conversation, at=at, system_reason=reason, ended_by=ended_by)
+
+
+def _reason(conversation: Conversation, reason_id: int | None) -> ClosingReason:
+    if reason_id is None:
+        raise ReasonMissing
+    reason = ClosingReason.objects.filter(pk=reason_id, queue=conversation.queue_id, is_in_use=True).first()
+    if reason is None:
+        raise WrongReason
+    return reason
+
+
+def _wrap_up(
+    conversation: Conversation, *, at: dt.datetime, ended_by: Party, by: Agent | None = None, remark: str = ""
+) -> None:
+    """Move to wrap-up: offers are withdrawn, guests leave, the lead gets the closing reasons and a deadline."""
+    if conversation.state not in OPEN_STATES:
+        raise AlreadyEnded
+    withdraw_of(conversation, at=at)
+    guests = list(conversation.participants.filter(role=Role.GUEST, left_at=None))
+    Participant.objects.filter(pk__in=[guest.pk for guest in guests]).update(left_at=at)
+    limit = conversation.queue.wrap_up_limit_seconds
+    conversation.move_to(
+        State.WRAP_UP,
+        kind=EventKind.ENDED,
+        at=at,
+        by=by,
+        ended_at=at,
+        ended_by=ended_by,
+        remark=remark,
+        wrap_up_deadline=at + dt.timedelta(seconds=limit) if limit else None,
+        details={"ended_by": ended_by, "remark": remark},
+    )
+    write_event(conversation, EventKind.ENDED, at=at, about=by, ended_by=ended_by, remark=remark)
+    leads = conversation.participants.filter(left_at=None).values_list("agent_id", flat=True)
+    announce_change(conversation, *leads, *(guest.agent_id for guest in guests))
+    announce_line(conversation.queue_id)
+
+
+def _close(
+    conversation: Conversation,
+    *,
+    at: dt.datetime,
+    by: Agent | None = None,
+    closing_reason: ClosingReason | None = None,
+    system_reason: str = "",
+    is_closed_automatically: bool = False,
+    wrap_up_note: str = "",
+    ended_by: str = "",
+) -> None:
+    """Close with exactly one reason: the places are free, and routing runs."""
+    agents = list(conversation.participants.filter(left_at=None).values_list("agent_id", flat=True))
+    conversation.participants.filter(left_at=None).update(left_at=at)
+    was_open = conversation.is_open
+    conversation.move_to(
+        State.CLOSED,
+        kind=EventKind.CLOSED,
+        at=at,
+        by=by,
+        closed_at=at,
+        ended_at=conversation.ended_at or at,
+        ended_by=conversation.ended_by or ended_by or Party.SYSTEM,
+        closing_reason=closing_reason,
+        system_reason=system_reason,
+        is_closed_automatically=is_closed_automatically,
+        wrap_up_note=wrap_up_note,
+        wrap_up_deadline=None,
+        details={"reason": str(closing_reason or ""), "system_reason": system_reason},
+    )
+    if was_open:
+        write_event(
+            conversation,
+            EventKind.ENDED,
+            at=at,
+            ended_by=conversation.ended_by,
+            remark=conversation.remark,
+            system_reason=system_reason,
+        )
+    announce_change(conversation, *agents)
+    announce_line(conversation.queue_id)

@@ -1,0 +1,199 @@
+"""
+What is due: every deadline is a row, read by the database's clock, and acted on once.
+
+Each look-up is a plain read; each action takes its lock, looks again, and is safe to run twice and too early. So any
+number of processes may sweep at once, and a restart neither loses nor repeats anything.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef, Q
+
+from agents.actions import gone_agents
+from agents.models import Agent
+from agents.states import AgentState
+from config.clock import database_now
+from config.refusal import Refused
+from conversations.actions import closing, offers, presence, transfers
+from conversations.models import Conversation, Offer
+from conversations.states import OPEN_STATES, OfferState, Party, Role, State, SystemReason
+from queues import hours
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 500  # the rest comes with the next sweep, a second later
+SHORTEST_GRACE = dt.timedelta(seconds=5)
+
+
+def sweep() -> int:
+    """Do all that is due now; answers how many things it did."""
+    if not _has_work():
+        return 0
+    now = database_now()
+    done = _each(gone_agents(now, settings.AGENT_GRACE_SECONDS), _lose_agent)
+    done += _each(_unavailable_with_offers(), presence.withdraw_from_unavailable)
+    done += _each(_expired_offers(now), offers.miss)
+    done += _each(_overdue_wrap_ups(now), closing.finish_automatically)
+    done += _each(_left_wrap_ups(), _finish_left)
+    done += _each(_without_lead(), transfers.replace_lost_lead)
+    done += _each(_silent_leases(now), _mark_left)
+    done += _each(_gone_visitors(now), presence.give_up_on_visitor)
+    done += _each(_silent_visitors(now), presence.ask_or_end_silent)
+    done += _each(_waited_too_long(now), overflow)
+    done += _each(_unattended(now), close_unattended)
+    return done
+
+
+def _has_work() -> bool:
+    """An empty house needs one look."""
+    return (
+        Conversation.objects.exclude(state=State.CLOSED).exists()
+        or Agent.objects.exclude(state=AgentState.OFFLINE).exists()
+    )
+
+
+def _each(ids: list[int], act: Callable[[int], bool]) -> int:
+    done = 0
+    for one in ids:
+        try:
+            done += act(one)
+        except Refused as refusal:
+            logger.info("%s %s: %s", act.__name__, one, refusal)
+    return done
+
+
+def _lose_agent(agent_id: int) -> bool:
+    return presence.lose_agent(agent_id, grace_seconds=settings.AGENT_GRACE_SECONDS)
+
+
+def _unavailable_with_offers() -> list[int]:
+    pending = Offer.objects.filter(state=OfferState.PENDING).exclude(agent__state=AgentState.AVAILABLE)
+    return list(pending.order_by("agent").values_list("agent", flat=True).distinct()[:MOST_AT_ONCE])
+
+
+def _expired_offers(now: dt.datetime) -> list[int]:
+    due = Offer.objects.filter(state=OfferState.PENDING, expires_at__lte=now)
+    return list(due.order_by("expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _overdue_wrap_ups(now: dt.datetime) -> list[int]:
+    due = Conversation.objects.filter(state=State.WRAP_UP, wrap_up_deadline__lte=now)
+    return list(due.order_by("wrap_up_deadline").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _lost_lead() -> Q:
+    lead = Agent.objects.filter(
+        participations__conversation=OuterRef("pk"),
+        participations__left_at=None,
+        participations__role=Role.LEAD,
+    ).exclude(state=AgentState.OFFLINE)
+    return ~Q(Exists(lead))
+
+
+def _left_wrap_ups() -> list[int]:
+    """Wrap-ups without a limit whose lead has left: nobody else would ever finish them."""
+    left = Conversation.objects.filter(_lost_lead(), state=State.WRAP_UP, wrap_up_deadline=None)
+    return list(left.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _finish_left(conversation_id: int) -> bool:
+    return closing.finish_automatically(conversation_id, even_without_deadline=True)
+
+
+def _without_lead() -> list[int]:
+    lost = Conversation.objects.filter(_lost_lead(), state=State.ACTIVE)
+    return list(lost.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _silent_leases(now: dt.datetime) -> list[int]:
+    """Visitors whose page fell silent without a word, as when a server process died."""
+    limit = now - dt.timedelta(seconds=presence.LEASE_SECONDS)
+    silent = Conversation.objects.filter(state__in=OPEN_STATES, is_visitor_here=True, visitor_seen_at__lte=limit)
+    return list(silent.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _mark_left(conversation_id: int) -> bool:
+    limit = database_now() - dt.timedelta(seconds=presence.LEASE_SECONDS)
+    return presence.visitor_left(conversation_id, unless_seen_after=limit)
+
+
+def _gone_visitors(now: dt.datetime) -> list[int]:
+    away = Conversation.objects.filter(state__in=OPEN_STATES, visitor_seen_at__lte=now - SHORTEST_GRACE)
+    away = away.select_related("queue").order_by("visitor_seen_at")
+    return [one.pk for one in away[:MOST_AT_ONCE] if one.visitor_seen_at + presence.grace_of(one) <= now]
+
+
+def _silent_visitors(now: dt.datetime) -> list[int]:
+    limited = Conversation.objects.filter(
+        state=State.ACTIVE, queue__inactivity_limit_seconds__gt=0, last_line_by=Party.AGENT
+    )
+    limited = limited.select_related("queue").order_by("last_message_at")
+    return [one.pk for one in limited[:MOST_AT_ONCE] if presence.is_silent(one, now)]
+
+
+def _waited_too_long(now: dt.datetime) -> list[int]:
+    waiting = Conversation.objects.filter(
+        state=State.WAITING,
+        has_overflowed=False,
+        queue__overflow_after_seconds__gt=0,
+        queue__overflow_queue__is_in_use=True,
+    )
+    waiting = waiting.select_related("queue", "queue__overflow_queue").order_by("entered_queue_at")
+    return [one.pk for one in waiting[:MOST_AT_ONCE] if _is_overflow_due(one, now)]
+
+
+def _is_overflow_due(conversation: Conversation, now: dt.datetime) -> bool:
+    queue = conversation.queue
+    limit = dt.timedelta(seconds=queue.overflow_after_seconds)
+    return bool(
+        limit
+        and not conversation.has_overflowed
+        and conversation.entered_queue_at + limit <= now
+        and queue.overflow_queue is not None
+        and hours.is_open(queue.overflow_queue, now)
+    )
+
+
+@transaction.atomic
+def overflow(conversation_id: int) -> bool:
+    """Move a conversation that waited longer than its queue allows to the overflow queue, if that one is open."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    now = database_now()
+    if conversation.state != State.WAITING or not _is_overflow_due(conversation, now):
+        return False
+    transfers.overflow(conversation, at=now)
+    return True
+
+
+def _unattended(now: dt.datetime) -> list[int]:
+    """Waiting conversations of queues whose last member has been signed out for longer than the grace."""
+    members = Agent.objects.filter(memberships__queue=OuterRef("queue"), is_active=True)
+    there = members.exclude(state=AgentState.OFFLINE)
+    waiting = Conversation.objects.filter(~Exists(there), state=State.WAITING).select_related("queue")
+    waiting = waiting.annotate(last_left_at=Max("queue__members__state_since")).order_by("pk")
+    return [one.pk for one in waiting[:MOST_AT_ONCE] if _is_given_up(one, one.last_left_at, now)]
+
+
+def _is_given_up(conversation: Conversation, last_left_at: dt.datetime | None, now: dt.datetime) -> bool:
+    grace = dt.timedelta(seconds=conversation.queue.waiting_grace_seconds)
+    since = max(conversation.entered_queue_at, last_left_at or conversation.entered_queue_at)
+    return since + grace <= now
+
+
+@transaction.atomic
+def close_unattended(conversation_id: int) -> bool:
+    """Nobody is left to serve this visitor: he is told, and the conversation closes as Nobody available."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    now = database_now()
+    members = Agent.objects.filter(memberships__queue=conversation.queue_id, is_active=True)
+    last_left_at = members.aggregate(last=Max(F("state_since")))["last"]
+    if conversation.state != State.WAITING or members.exclude(state=AgentState.OFFLINE).exists():
+        return False
+    if not _is_given_up(conversation, last_left_at, now):
+        return False
+    closing.close_by_system(conversation, SystemReason.NOBODY_AVAILABLE, at=now, ended_by=Party.SYSTEM)
+    return True

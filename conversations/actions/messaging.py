@@ -1,0 +1,204 @@
+"""The one door for messages: cleaned, numbered under the conversation's lock, kept once per key, then rung."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent
+from config.clock import database_now
+from config.live import announce
+from config.refusal import Refused
+from conversations import groups
+from conversations.errors import AlreadyEnded, Gone, Invalid, KeyUsedTwice, MessageRefused
+from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Conversation, Message, Participant
+from conversations.states import MessageKind, Party
+
+KEY = re.compile(rf"[A-Za-z0-9-]{{8,{LONGEST_KEY}}}")
+# Control characters but newline and tab say nothing to a reader and confuse pages, logs and exports.
+CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f-\x9f]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message as its sender wrote it; `key` is the random key that the browser gave it before the first try."""
+
+    conversation_id: int
+    sender: Party
+    text: str
+    key: str
+    agent_id: int | None = None
+    kind: MessageKind = MessageKind.TEXT
+
+    @property
+    def identity(self) -> tuple[int, str, int | None, str]:
+        """What makes two arrivals the same message."""
+        return (self.conversation_id, self.sender, self.agent_id, self.key)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that is in the database; `is_repeat` when it was there before."""
+
+    message: Message
+    is_repeat: bool = False
+
+
+def clean(draft: Draft) -> str:
+    """The text as it will be stored; raises Invalid with a sentence when it cannot be sent."""
+    text = draft.text
+    if not isinstance(draft.key, str) or not KEY.fullmatch(draft.key):
+        raise Invalid(_("This message came without a valid key. Reload the page and send it again."))
+    if not isinstance(text, str):
+        raise MessageRefused(_("A message must be text. Reload the page and send it again."))
+    if "\x00" in text or SURROGATE.search(text):
+        raise MessageRefused(_("The message has a character that cannot be stored. Remove it and send again."))
+    text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if not text:
+        raise MessageRefused(_("The message is empty. Write something first."))
+    if len(text) > LONGEST_MESSAGE:
+        raise MessageRefused(
+            _("The message has %(length)s characters and up to 4,000 fit. Shorten it, or send it in parts."),
+            length=len(text),
+        )
+    if draft.sender == Party.AGENT and draft.kind == MessageKind.TEXT and ("<" in text or ">" in text):
+        raise MessageRefused(
+            _("“<” and “>” are kept for the parameters of templates. Write the message without them and send it again.")
+        )
+    return text
+
+
+def post(draft: Draft) -> Posted:
+    """Send one message; raises the refusal when it cannot be sent."""
+    (answer,) = post_batch([draft])
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def post_batch(drafts: Sequence[Draft]) -> list[Posted | Refused]:
+    """
+    Send messages of any conversations in one transaction, and answer each for itself, in order.
+
+    Nothing is answered before COMMIT. A refused one changes nothing and does not stop the others. Statements: five for
+    the batch, whatever its size.
+    """
+    answers: list[Posted | Refused | None] = [None] * len(drafts)
+    texts: dict[int, str] = {}
+    for place, draft in enumerate(drafts):
+        try:
+            texts[place] = clean(draft)
+        except Refused as refusal:
+            answers[place] = refusal
+    if texts:
+        with transaction.atomic():
+            _store(drafts, texts, answers)
+    return [answer for answer in answers if answer is not None]
+
+
+def _store(drafts: Sequence[Draft], texts: dict[int, str], answers: list[Posted | Refused | None]) -> None:
+    asked = [drafts[place] for place in texts]
+    locked = Conversation.objects.select_for_update(no_key=True).filter(
+        pk__in={draft.conversation_id for draft in asked}
+    )
+    conversations = {conversation.pk: conversation for conversation in locked.order_by("pk")}
+    rights = _rights(asked)
+    known = _known(asked)
+    now = database_now()
+    new: dict[int, list[Message]] = defaultdict(list)
+    for place, text in texts.items():
+        draft = drafts[place]
+        before = known.get(draft.identity)
+        conversation = conversations.get(draft.conversation_id)
+        agent = rights.get((draft.conversation_id, draft.agent_id))
+        if conversation is None or (draft.sender == Party.AGENT and agent is None):
+            answers[place] = Gone()
+        elif before is not None:
+            is_same = before.text == text and before.kind == draft.kind
+            answers[place] = Posted(before, is_repeat=True) if is_same else KeyUsedTwice()
+        elif not conversation.is_open:
+            answers[place] = AlreadyEnded()
+        else:
+            message = _next_message(conversation, draft, text, agent)
+            message.created_at = now
+            known[draft.identity] = message
+            new[conversation.pk].append(message)
+            answers[place] = Posted(message)
+    _save([conversations[pk] for pk in new], new)
+
+
+def _rights(drafts: Iterable[Draft]) -> dict[tuple[int, int | None], Agent]:
+    """Who of these agents takes part in which of these conversations, now."""
+    by_agents = [draft for draft in drafts if draft.sender == Party.AGENT]
+    if not by_agents:
+        return {}
+    places = Participant.objects.filter(
+        left_at=None,
+        conversation__in={draft.conversation_id for draft in by_agents},
+        agent__in={draft.agent_id for draft in by_agents},
+    )
+    return {(place.conversation_id, place.agent_id): place.agent for place in places.select_related("agent")}
+
+
+def _known(drafts: Iterable[Draft]) -> dict[tuple[int, str, int | None, str], Message]:
+    """The messages that stand under these keys already."""
+    drafts = list(drafts)
+    found = Message.objects.filter(
+        conversation__in={draft.conversation_id for draft in drafts}, key__in={draft.key for draft in drafts}
+    )
+    return {(message.conversation_id, message.sender, message.agent_id, message.key): message for message in found}
+
+
+def _next_message(conversation: Conversation, draft: Draft, text: str, agent: Agent | None) -> Message:
+    conversation.last_number += 1
+    if draft.sender == Party.VISITOR:
+        conversation.visitor_count += 1
+    return Message(
+        conversation=conversation,
+        number=conversation.last_number,
+        kind=draft.kind,
+        sender=draft.sender,
+        agent=agent,
+        key=draft.key,
+        text=text,
+    )
+
+
+def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> None:
+    if not conversations:
+        return
+    Message.objects.bulk_create([message for messages in new.values() for message in messages])
+    for conversation in conversations:
+        last = new[conversation.pk][-1]
+        conversation.last_line = " ".join(last.text.split())[:120]
+        conversation.last_line_by = last.sender
+        conversation.last_message_at = last.created_at
+        if any(message.sender == Party.VISITOR for message in new[conversation.pk]):
+            conversation.visitor_spoke_at = last.created_at
+            conversation.asked_if_there_at = None
+    fields = [
+        "last_number",
+        "visitor_count",
+        "last_line",
+        "last_line_by",
+        "last_message_at",
+        "visitor_spoke_at",
+        "asked_if_there_at",
+    ]
+    if len(conversations) == 1:
+        conversations[0].save(update_fields=fields)
+    else:
+        Conversation.objects.bulk_update(conversations, fields)
+    for conversation in conversations:
+        announce(
+            groups.thread(conversation.pk),
+            "posted",
+            conversation=conversation.pk,
+            number=conversation.last_number,
+            visitor_count=conversation.visitor_count,
+            _posted=new[conversation.pk],
+        )

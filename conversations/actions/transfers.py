@@ -1,0 +1,119 @@
+"""A conversation leaves its lead: to a queue, or back to its own when the lead is lost."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from agents.models import Agent
+from agents.states import AgentState
+from config.clock import database_now
+from conversations.actions.lines import announce_change, announce_line, write_event
+from conversations.actions.offers import withdraw_of
+from conversations.actions.opening import order_key
+from conversations.errors import Gone, NotLead, NotNow, QueueClosed, QueueGone
+from conversations.models import Conversation, Participant
+from conversations.states import EventKind, Role, State
+from queues import hours
+from queues.models import Queue
+
+
+@transaction.atomic
+def to_queue(conversation_id: int, queue_id: int, *, by: Agent) -> Conversation:
+    """
+    Put an active conversation in line, in its own queue or another open one, at its first queuing moment.
+
+    Its lead may, and whoever supervises conversations.
+    """
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
+    if not by.has_perm("conversations.supervise_conversation"):
+        if role is None:
+            raise Gone
+        if role != Role.LEAD:
+            raise NotLead
+    if conversation.state != State.ACTIVE:
+        raise NotNow
+    queue = Queue.objects.filter(pk=queue_id, is_in_use=True).first()
+    if queue is None:
+        raise QueueGone
+    now = database_now()
+    if queue.pk != conversation.queue_id and not hours.is_open(queue, now):
+        raise QueueClosed
+    _requeue(conversation, queue, EventKind.TRANSFERRED, at=now, by=by)
+    return conversation
+
+
+@transaction.atomic
+def replace_lost_lead(conversation_id: int) -> bool:
+    """
+    The lead is Offline past the grace: the first guest becomes lead; without one it goes back to its queue.
+
+    Safe to call twice and too early: answers whether it did anything.
+    """
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    if conversation.state != State.ACTIVE:
+        return False
+    lead = conversation.participants.select_related("agent").filter(role=Role.LEAD, left_at=None).first()
+    now = database_now()
+    if lead is not None:
+        if Agent.objects.lock(lead.agent_id).state != AgentState.OFFLINE:
+            return False
+        guest = conversation.participants.filter(role=Role.GUEST, left_at=None).order_by("joined_at", "pk").first()
+        if guest is not None:
+            _promote(conversation, lead, guest, at=now)
+            return True
+    _requeue(conversation, conversation.queue, EventKind.RETURNED, at=now)
+    return True
+
+
+def overflow(conversation: Conversation, *, at: dt.datetime) -> None:
+    """Move a conversation that waited too long to the queue's overflow queue. The caller holds its lock."""
+    target = conversation.queue.overflow_queue
+    if conversation.state != State.WAITING or target is None:
+        raise NotNow
+    came_from = conversation.queue_id
+    withdraw_of(conversation, at=at)
+    conversation.queue = target
+    conversation.entered_queue_at = at
+    conversation.order_key = order_key(conversation.queued_at, target)
+    conversation.has_overflowed = True
+    conversation.revision += 1
+    conversation.save(update_fields=["queue", "entered_queue_at", "order_key", "has_overflowed", "revision"])
+    conversation.log(EventKind.OVERFLOWED, at=at, from_queue=came_from, to_queue=target.pk)
+    announce_change(conversation)
+    announce_line(came_from, target.pk)
+
+
+def _requeue(
+    conversation: Conversation, queue: Queue, kind: EventKind, *, at: dt.datetime, by: Agent | None = None
+) -> None:
+    """Active → waiting, with the first queuing moment; everybody leaves the thread."""
+    withdraw_of(conversation, at=at)
+    left = list(conversation.participants.filter(left_at=None).values_list("agent_id", flat=True))
+    conversation.participants.filter(left_at=None).update(left_at=at)
+    came_from = conversation.queue_id
+    conversation.move_to(
+        State.WAITING,
+        kind=kind,
+        at=at,
+        by=by,
+        queue=queue,
+        entered_queue_at=at,
+        order_key=order_key(conversation.queued_at, queue),
+        has_overflowed=False,
+        details={"from_queue": came_from, "to_queue": queue.pk},
+    )
+    write_event(conversation, kind, at=at, about=by, queue=queue.name)
+    announce_change(conversation, *left)
+    announce_line(came_from, queue.pk)
+
+
+def _promote(conversation: Conversation, lead: Participant, guest: Participant, *, at: dt.datetime) -> None:
+    """The guest becomes the lead; the lost lead leaves the thread."""
+    lead.left_at = at
+    lead.save(update_fields=["left_at"])
+    guest.role = Role.LEAD
+    guest.save(update_fields=["role"])
+    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, details={"lead": guest.agent_id})
+    write_event(conversation, EventKind.LEAD_CHANGED, at=at, about=guest.agent)
+    announce_change(conversation, lead.agent_id, guest.agent_id)

@@ -1,0 +1,291 @@
+"""The sockets: one per page, both ways. Up come messages, marks and pings; down go lines and fragments."""
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any, ClassVar
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import DatabaseError
+from django.http.request import QueryDict
+from django.urls import path
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+
+from agents import actions as agent_actions
+from agents.models import Agent
+from config.refusal import Refused, TooFast
+from config.threads import in_thread
+from conversations import limits, visitors
+from conversations.access import conversation_of
+from conversations.actions import presence, reading
+from conversations.actions.messaging import Draft, Posted
+from conversations.models import Conversation
+from conversations.pages import DeskPage, Page, VisitorPage, current_pages
+from conversations.states import Party
+
+logger = logging.getLogger(__name__)
+
+LONGEST_FRAME = 64 * 1024
+MOST_NUMBER = 2**31 - 1
+MOST_ID = 2**63 - 1
+FRAMES_PER_SECOND = 30
+LEAVING_SECONDS = 1.5  # a reload is not a departure
+
+SIGNED_OUT, NO_RIGHT, FLOODED, TRY_AGAIN = 4401, 4403, 4429, 4013
+
+BAD_FRAME = _("The page sent something that cannot be understood. Reload it.")
+
+
+class BadFrame(Exception):
+    """A frame that no page of ours sends."""
+
+
+class Flood(Exception):
+    """So many frames that even answering them would be too much."""
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """What both sockets share: parsing, limits, answers, and one page that is kept in step."""
+
+    channel_layer_alias = "none"  # the process has one channel; a socket needs none
+    commands: ClassVar[frozenset[str]] = frozenset()
+    page: Page | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the handler, without Channels' hop to a thread for each event: no database work runs here."""
+        match message["type"]:
+            case "websocket.receive":
+                await self.websocket_receive(message)
+            case "websocket.connect":
+                await self.websocket_connect(message)
+            case "websocket.disconnect":
+                await self.websocket_disconnect(message)
+
+    async def connect(self) -> None:
+        """Let the person in, or close with the code that says why not."""
+        self.language = translation.get_language() or settings.LANGUAGE_CODE
+        self.second, self.frames = 0, 0
+        self.query = QueryDict(self.scope.get("query_string", b"").decode("latin1"))
+        await self.accept()
+        try:
+            code = await self.enter()
+        except DatabaseError:
+            logger.exception("A socket could not be opened.")
+            code = TRY_AGAIN
+        if code is not None:
+            await self.close(code)
+            return
+        await self.send_frame({"is": "hello", "now": timezone.now().isoformat()})
+        if self.page is not None:
+            self.page.start()
+
+    async def enter(self) -> int | None:
+        """Make the page; answers a close code instead when the person has no right to it."""
+        raise NotImplementedError
+
+    async def send_frame(self, frame: dict[str, Any]) -> None:
+        """Send one frame of JSON."""
+        await self.send(text_data=json.dumps(frame, ensure_ascii=False))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Do one command; what is wrong with it gets a sentence, and the socket stays."""
+        key: str | None = None
+        try:
+            self._count_frame()
+            frame = _parse(text_data)
+            key = frame["key"] if isinstance(frame.get("key"), str) else None
+            await self._do(frame)
+        except BadFrame:
+            with translation.override(self.language):
+                await self._refuse(key, str(BAD_FRAME), None)
+        except Refused as refusal:
+            with translation.override(self.language):
+                await self._refuse(key, str(refusal), refusal.retry_after_seconds)
+        except Flood:
+            await self.close(FLOODED)
+        except DatabaseError:
+            # Nothing was acknowledged: the page comes back and sends it again under its key.
+            logger.exception("A command could not be done.")
+            await self.close(TRY_AGAIN)
+
+    async def _refuse(self, key: str | None, sentence: str, retry_after: int | None) -> None:
+        frame = {"is": "refused", "key": key, "sentence": sentence, "retry_after": retry_after}
+        await self.send_frame(frame)
+
+    async def _do(self, frame: dict[str, Any]) -> None:
+        command = frame.get("do")
+        if command == "ping":
+            await self.send_frame({"is": "pong", "now": timezone.now().isoformat()})
+        elif isinstance(command, str) and command in self.commands and self.page is not None:
+            await getattr(self, f"do_{command}")(frame)
+        else:
+            raise BadFrame
+
+    def _count_frame(self) -> None:
+        second = int(time.monotonic())
+        if second != self.second:
+            self.second, self.frames = second, 0
+        self.frames += 1
+        if self.frames > FRAMES_PER_SECOND * 10:
+            raise Flood
+        if self.frames > FRAMES_PER_SECOND:
+            raise TooFast(_("Too much at once. Wait a second and try again."), retry_after_seconds=1)
+
+    async def post(self, draft: Draft) -> None:
+        """Store a message with the process's writer, and acknowledge it after COMMIT."""
+        answer = await current_pages().writer.post(draft)
+        if isinstance(answer, Refused):
+            raise answer
+        await self.acknowledge(answer)
+
+    async def acknowledge(self, posted: Posted) -> None:
+        """Tell the sender that the message is stored, and under which number."""
+        message = posted.message
+        await self.send_frame(
+            {"is": "posted", "key": message.key, "number": message.number, "conversation": message.conversation_id}
+        )
+
+    async def disconnect(self, code: int) -> None:
+        """Forget the page."""
+        if self.page is not None:
+            await self.page.stop()
+            await self.left()
+
+    async def left(self) -> None:
+        """The person's page closed."""
+
+
+class ChatConsumer(LiveConsumer):
+    """The visitor's socket."""
+
+    commands = frozenset({"post", "seen"})
+    conversation: Conversation
+
+    async def enter(self) -> int | None:
+        token_hash = visitors.token_hash_in(self.scope.get("cookies", {}).get(visitors.COOKIE))
+        conversation = await in_thread(conversation_of)(token_hash) if token_hash else None
+        if conversation is None:
+            return NO_RIGHT
+        self.conversation = conversation
+        self.language = _language(self.query.get("language")) or conversation.language
+        pages = current_pages()
+        self.page = VisitorPage(pages, self.send_frame, self.language, _number(self.query.get("last")), conversation.pk)
+        pages.add(self.page)
+        await in_thread(presence.visitors_seen)([conversation.pk])
+        return None
+
+    async def do_post(self, frame: dict[str, Any]) -> None:
+        """A message by the visitor."""
+        limits.check_message(f"visitor:{self.conversation.visitor_id}")
+        await self.post(Draft(self.conversation.pk, Party.VISITOR, _text(frame, "text"), _text(frame, "key")))
+
+    async def do_seen(self, frame: dict[str, Any]) -> None:
+        """The visitor saw the thread up to a number."""
+        await in_thread(reading.seen_by_visitor)(self.conversation.pk, _count(frame, "number"))
+
+    async def left(self) -> None:
+        await asyncio.sleep(LEAVING_SECONDS)
+        if self.conversation.pk not in current_pages().visitors:
+            await in_thread(presence.visitor_left)(self.conversation.pk)
+
+
+class DeskConsumer(LiveConsumer):
+    """The agent's socket: all of the agent's conversations, not just the open one."""
+
+    commands = frozenset({"post", "seen", "open"})
+    agent: Agent
+
+    async def enter(self) -> int | None:
+        agent = self.scope["user"]
+        if not agent.is_authenticated:
+            return SIGNED_OUT
+        self.agent = agent
+        self.language = agent.language
+        pages = current_pages()
+        page = DeskPage(
+            pages,
+            self.send_frame,
+            agent.language,
+            _number(self.query.get("last")),
+            agent.pk,
+            _number(self.query.get("open")) or None,
+        )
+        page.keep_right(self.scope["session"].session_key, (agent.password, agent.session_epoch), self._revoke)
+        self.page = page
+        pages.add(page)
+        await in_thread(agent_actions.desks_seen)([agent.pk])
+        return None
+
+    async def _revoke(self) -> None:
+        await self.close(SIGNED_OUT)
+
+    async def do_post(self, frame: dict[str, Any]) -> None:
+        """A message by the agent."""
+        limits.check_message(f"agent:{self.agent.pk}")
+        conversation_id = _count(frame, "conversation", most=MOST_ID)
+        await self.post(Draft(conversation_id, Party.AGENT, _text(frame, "text"), _text(frame, "key"), self.agent.pk))
+
+    async def do_open(self, frame: dict[str, Any]) -> None:
+        """The page shows another conversation now, or none."""
+        assert isinstance(self.page, DeskPage)  # noqa: S101 - commands run only with a page
+        conversation_id = None if frame.get("conversation") is None else _count(frame, "conversation", most=MOST_ID)
+        self.page.open(conversation_id, _count(frame, "last"))
+
+    async def do_seen(self, frame: dict[str, Any]) -> None:
+        """The agent saw a thread up to a number."""
+        conversation_id = _count(frame, "conversation", most=MOST_ID)
+        await in_thread(reading.seen_by_agent)(conversation_id, _count(frame, "number"), by=self.agent)
+
+    async def left(self) -> None:
+        if self.agent.pk not in current_pages().desks:
+            await in_thread(agent_actions.desk_closed)(self.agent.pk)
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    if text is None or len(text) > LONGEST_FRAME:
+        raise BadFrame
+    try:
+        frame = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as problem:
+        raise BadFrame from problem
+    if not isinstance(frame, dict):
+        raise BadFrame
+    return frame
+
+
+def _no_constant(name: str) -> None:
+    raise BadFrame
+
+
+def _text(frame: dict[str, Any], name: str) -> str:
+    value = frame.get(name)
+    if not isinstance(value, str):
+        raise BadFrame
+    return value
+
+
+def _count(frame: dict[str, Any], name: str, *, most: int = MOST_NUMBER) -> int:
+    value = frame.get(name)
+    if type(value) is not int or not 0 <= value <= most:
+        raise BadFrame
+    return value
+
+
+def _number(text: str | None) -> int:
+    """A number of the address; what is none counts as 0, so that the page gets everything."""
+    if text and text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return 0
+
+
+def _language(code: str | None) -> str | None:
+    return code if code in dict(settings.LANGUAGES) else None
+
+
+websocket_urls = [
+    path("ws/chat/", ChatConsumer.as_asgi()),
+    path("ws/desk/", DeskConsumer.as_asgi()),
+]

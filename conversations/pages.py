@@ -1,0 +1,384 @@
+"""
+The open pages of this process, each kept in step with the database.
+
+A page joins its groups first and reads second. Rings mark what is stale; one task per page does the reading and the
+sending, in order. What a page was sent is remembered, so that a change goes out once and an unchanged part never.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from config.live import Hub, Ring
+from config.threads import in_thread
+from conversations import groups
+from conversations.errors import Gone
+from conversations.fragments import Desk
+from conversations.line import Line, line_of
+from conversations.models import Message
+from conversations.snapshots import (
+    DeskView,
+    VisitorView,
+    draw_task,
+    missing_lines,
+    missing_lines_of_visitor,
+    view_of_desk,
+    view_of_visitor,
+)
+from conversations.states import State
+from conversations.thread import Audience, rendered
+from conversations.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+Frame = dict[str, Any]
+Send = Callable[[Frame], Awaitable[None]]
+RETRY_SECONDS = 1.0
+LINE_SECONDS = 1.0
+
+
+class Page:
+    """What the visitor's page and the agent's desk have in common."""
+
+    audience: Audience
+
+    def __init__(self, pages: "Pages", send: Send, language: str, sent: int) -> None:
+        self.pages = pages
+        self.language = language
+        self.sent = sent  # the number of the last line that this page has
+        self.shown: dict[str, str] = {}
+        self._send = send
+        self._posted: list[Ring] = []
+        self._is_behind = True
+        self._is_stale = True
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to keep the page in step."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """The page is closed."""
+        self.pages.remove(self)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def ring(self, ring: Ring) -> None:
+        """Note what a ring makes stale."""
+        if ring["what"] != "posted":
+            self._is_stale = True
+        elif "_posted" in ring:
+            self._posted.append(ring)
+        else:
+            self._note_remote(ring)
+        self._wake.set()
+
+    def make_stale(self) -> None:
+        """The safety poll found a change that no ring announced."""
+        self._is_stale = self._is_behind = True
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._step()
+            except (asyncio.CancelledError, Gone):
+                raise
+            except Exception:
+                logger.exception("A page could not be brought up to date; trying again.")
+                self.make_stale()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _step(self) -> None:
+        posted, self._posted = self._posted, []
+        for ring in posted:
+            await self._show_posted(ring)
+        if self._is_stale:
+            self._is_stale = False
+            await self._refresh()
+        if self._is_behind:
+            self._is_behind = False
+            await self._catch_up()
+
+    def _note_remote(self, ring: Ring) -> None:
+        raise NotImplementedError
+
+    async def _show_posted(self, ring: Ring) -> None:
+        raise NotImplementedError
+
+    async def _refresh(self) -> None:
+        raise NotImplementedError
+
+    async def _catch_up(self) -> None:
+        raise NotImplementedError
+
+    async def _show_lines(self, conversation_id: int, messages: list[Message]) -> None:
+        """Send lines that follow exactly what the page has; otherwise let it catch up."""
+        fresh = [message for message in messages if message.number > self.sent]
+        if not fresh:
+            return
+        if fresh[0].number != self.sent + 1:
+            self._is_behind = True
+            return
+        await self._send(lines_frame(conversation_id, fresh, self.audience, self.language))
+        self.sent = fresh[-1].number
+
+    async def _show_fragments(self, drawn: dict[str, str]) -> None:
+        """Send the fragments that differ from what the page shows."""
+        changed = {name: html for name, html in drawn.items() if self.shown.get(name) != html}
+        if changed:
+            self.shown.update(changed)
+            await self._send({"is": "fragments", "html": "".join(changed.values())})
+
+
+class VisitorPage(Page):
+    """The chat page of one conversation."""
+
+    audience = Audience.VISITOR
+
+    def __init__(self, pages: "Pages", send: Send, language: str, sent: int, conversation_id: int) -> None:
+        super().__init__(pages, send, language, sent)
+        self.conversation_id = conversation_id
+        self.view: VisitorView | None = None
+
+    def known(self) -> tuple[int, int]:
+        """What the page knows of its conversation: its revision and its last number."""
+        return (self.view.conversation.revision if self.view else -1, self.sent)
+
+    def _note_remote(self, ring: Ring) -> None:
+        self._is_behind = True
+
+    async def _show_posted(self, ring: Ring) -> None:
+        await self._show_lines(self.conversation_id, ring["_posted"])
+
+    async def _catch_up(self) -> None:
+        while messages := await in_thread(missing_lines_of_visitor)(self.conversation_id, self.sent):
+            await self._show_lines(self.conversation_id, messages)
+
+    async def _refresh(self) -> None:
+        line = self.pages.line_for(self)
+        self.view = await in_thread(view_of_visitor)(self.conversation_id, line, self.language)
+        conversation = self.view.conversation
+        self.pages.follow_line(self, conversation.queue_id if conversation.state == State.WAITING else None)
+        await self._show_fragments(self.view.drawn)
+
+    def line_moved(self) -> None:
+        """The line of this page's queue was counted anew."""
+        self._is_stale = True
+        self._wake.set()
+
+
+class DeskPage(Page):
+    """An agent's desk: his state, requests and tasks, and the conversation that is open on this page."""
+
+    audience = Audience.AGENTS
+
+    def __init__(
+        self, pages: "Pages", send: Send, language: str, sent: int, agent_id: int, open_id: int | None
+    ) -> None:
+        super().__init__(pages, send, language, sent)
+        self.agent_id = agent_id
+        self.open_id = open_id
+        self.desk: Desk | None = None
+        self.session_key = ""
+        self.credentials = ("", 0)
+        self._revoke: Callable[[], Awaitable[None]] | None = None
+        self._heard: set[str] = set()
+
+    def keep_right(self, session_key: str, credentials: tuple[str, int], revoke: Callable[[], Awaitable[None]]) -> None:
+        """Remember by what right the page is open, and how to close it when that right ends."""
+        self.session_key, self.credentials, self._revoke = session_key, credentials, revoke
+
+    async def revoke(self) -> None:
+        """The agent signed out, was signed out, or may not sign in any more."""
+        if self._revoke is not None:
+            await self._revoke()
+
+    def open(self, conversation_id: int | None, sent: int) -> None:
+        """The page shows another conversation now, up to this number."""
+        self.open_id, self.sent = conversation_id, sent
+        for name in ("panel", "composer", "closing"):
+            self.shown.pop(name, None)
+        self.make_stale()
+
+    def _note_remote(self, ring: Ring) -> None:
+        self._is_stale = True
+        if ring["conversation"] == self.open_id:
+            self._is_behind = True
+
+    async def _show_posted(self, ring: Ring) -> None:
+        conversation_id, messages = ring["conversation"], ring["_posted"]
+        if conversation_id == self.open_id:
+            await self._show_lines(conversation_id, messages)
+        task = self.desk.tasks.get(conversation_id) if self.desk else None
+        if self.desk is None or task is None:
+            self._is_stale = True
+            return
+        for message in messages:
+            task = task.after(message, ring["visitor_count"])
+        self.desk.tasks[conversation_id] = task
+        html = draw_task(task, conversation_id == self.open_id, self.language)
+        await self._show_fragments({f"task-{conversation_id}": html})
+
+    async def _catch_up(self) -> None:
+        conversation_id = self.open_id
+        while conversation_id is not None:
+            try:
+                messages = await in_thread(missing_lines)(self.agent_id, conversation_id, self.sent)
+            except Gone:
+                return  # the next refresh says so
+            if not messages or conversation_id != self.open_id:
+                return
+            await self._show_lines(conversation_id, messages)
+
+    async def _refresh(self) -> None:
+        view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
+        self.desk = view.desk
+        if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.tasks}):
+            self._is_stale = True  # something may have been written between the reading and the joining
+            self._wake.set()
+        self._forget_rows()
+        if view.open_id == self.open_id:
+            await self._show_view(view)
+
+    async def _show_view(self, view: DeskView) -> None:
+        await self._show_fragments(view.drawn)
+        if view.is_open_lost:
+            self.open_id = None
+
+    def _forget_rows(self) -> None:
+        for name in [name for name in self.shown if name.startswith("task-")]:
+            del self.shown[name]
+
+    def _listen_to(self, wanted: set[str]) -> bool:
+        """Hear exactly these conversations; answers whether one is new."""
+        new = wanted - self._heard
+        for group in new:
+            self.pages.hub.join(group, self)
+        for group in self._heard - wanted:
+            self.pages.hub.leave(group, self)
+        self._heard = wanted
+        return bool(new)
+
+
+class QueueLine:
+    """The line of one queue, counted once for all pages that wait in it, at most once a second."""
+
+    def __init__(self, queue_id: int) -> None:
+        self.queue_id = queue_id
+        self.line: Line | None = None
+        self.pages: set[VisitorPage] = set()
+        self._counting: asyncio.Task[None] | None = None
+
+    def ring(self, ring: Ring) -> None:
+        """Places moved."""
+        self.count_soon()
+
+    def count_soon(self) -> None:
+        """Count anew, unless that is under way."""
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        await asyncio.sleep(LINE_SECONDS if self.line else 0)
+        try:
+            line = await in_thread(line_of)(self.queue_id)
+        except Exception as problem:
+            logger.warning("A line could not be counted (%s); the safety poll tries again.", problem)
+            return
+        if line != self.line:
+            self.line = line
+            for page in list(self.pages):
+                page.line_moved()
+
+
+class Pages:
+    """All open pages of this process."""
+
+    def __init__(self, hub: Hub, writer: Writer) -> None:
+        self.hub = hub
+        self.writer = writer
+        self.visitors: dict[int, set[VisitorPage]] = defaultdict(set)
+        self.desks: dict[int, set[DeskPage]] = defaultdict(set)
+        self.lines: dict[int, QueueLine] = {}
+
+    def add(self, page: Page) -> None:
+        """Join first; the page reads when it starts."""
+        if isinstance(page, VisitorPage):
+            self.visitors[page.conversation_id].add(page)
+            self.hub.join(groups.thread(page.conversation_id), page)
+        elif isinstance(page, DeskPage):
+            self.desks[page.agent_id].add(page)
+            self.hub.join(groups.desk(page.agent_id), page)
+
+    def remove(self, page: Page) -> None:
+        """Forget a page that closed."""
+        self.hub.leave_all(page)
+        if isinstance(page, VisitorPage):
+            self.follow_line(page, None)
+            _discard(self.visitors, page.conversation_id, page)
+        elif isinstance(page, DeskPage):
+            _discard(self.desks, page.agent_id, page)
+
+    def line_for(self, page: VisitorPage) -> Line | None:
+        """The line that this page waits in, as counted last."""
+        for line in self.lines.values():
+            if page in line.pages:
+                return line.line
+        return None
+
+    def follow_line(self, page: VisitorPage, queue_id: int | None) -> None:
+        """Let the page follow this queue's line, and no other."""
+        for followed in [line for line in self.lines.values() if page in line.pages and line.queue_id != queue_id]:
+            followed.pages.discard(page)
+            if not followed.pages:
+                self.hub.leave_all(followed)
+                del self.lines[followed.queue_id]
+        if queue_id is None:
+            return
+        line = self.lines.get(queue_id)
+        if line is None:
+            line = self.lines[queue_id] = QueueLine(queue_id)
+            self.hub.join(groups.line(queue_id), line)
+        if page not in line.pages:
+            line.pages.add(page)
+            line.count_soon()
+
+
+def _discard(pages: dict[int, set[Any]], key: int, page: Page) -> None:
+    here = pages.get(key)
+    if here is not None:
+        here.discard(page)
+        if not here:
+            del pages[key]
+
+
+def lines_frame(conversation_id: int, messages: list[Message], audience: Audience, language: str) -> Frame:
+    """Lines as a page takes them; `last` counts those too that this audience does not see."""
+    html = rendered.render(messages, audience, language)
+    return {"is": "messages", "conversation": conversation_id, "html": html, "last": messages[-1].number}
+
+
+_pages: Pages | None = None
+
+
+def current_pages() -> Pages:
+    """The pages of this process; there are none before the background has started."""
+    if _pages is None:
+        raise RuntimeError("The server's background is not running.")
+    return _pages
+
+
+def set_pages(pages: Pages | None) -> None:
+    """Make these the process's pages; whoever starts and stops the background does."""
+    global _pages
+    _pages = pages

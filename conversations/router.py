@@ -1,0 +1,46 @@
+"""The router's task: deadlines and routing, at every ring and once a second, in every server process."""
+
+import asyncio
+import logging
+from typing import Any
+
+from config.live import Hub
+from config.threads import in_thread
+from conversations import groups
+from conversations.actions import deadlines, routing
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+
+
+class Router:
+    """Sweeps when something rang for it, and each second anyway."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._rung = asyncio.Event()
+
+    def ring(self, ring: dict[str, Any]) -> None:
+        """Something was freed or added."""
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        self._hub.join(groups.ROUTER, self)
+        try:
+            while True:
+                self._rung.clear()
+                await in_thread(work)()
+                try:
+                    await asyncio.wait_for(self._rung.wait(), SWEEP_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            self._hub.leave_all(self)
+
+
+def work() -> None:
+    """All that is due, then all that can be offered."""
+    deadlines.sweep()
+    routing.route()

@@ -1,0 +1,213 @@
+"""The visitor's pages."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from config.clock import database_now
+from config.refusal import TooFast
+from conversations import limits, visitors
+from conversations.access import conversation_of
+from conversations.actions import closing, messaging, presence
+from conversations.actions.opening import Opening, is_attended, open_conversation, open_conversation_of
+from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
+from conversations.forms import StartForm
+from conversations.fragments import draw_status, status_context, thread_context
+from conversations.line import usual_minutes
+from conversations.models import Conversation
+from conversations.pages import lines_frame
+from conversations.states import Party
+from conversations.thread import Audience, after
+from conversations.views.messages import answer_message, number_in
+from queues import hours
+from queues.models import Queue
+
+NO_CONVERSATION = _("There is no conversation in this browser any more. Start a new one.")
+
+
+@never_cache
+@require_GET
+def queues(request: HttpRequest) -> HttpResponse:
+    """Choose what the chat is about."""
+    now = database_now()
+    found = list(Queue.objects.filter(is_in_use=True).prefetch_related("opening_hours", "holidays"))
+    for queue in found:
+        queue.is_open_now = hours.is_open(queue, now)  # type: ignore[attr-defined]
+        queue.opens_at = None if queue.is_open_now else hours.next_opening(queue, now)  # type: ignore[attr-defined]
+    mine = _conversation_of(request)
+    context = {"queues": found, "current": mine if mine and mine.is_open else None}
+    return render(request, "chat/queues.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def start(request: HttpRequest, slug: str) -> HttpResponse:
+    """The start form of a queue; who has an open conversation goes on with it."""
+    queue = Queue.objects.filter(slug=slug, is_in_use=True).first()
+    if queue is None:
+        raise QueueGone
+    token_hash = visitors.token_hash_of(request)
+    if token_hash and open_conversation_of(token_hash):
+        return redirect("chat:conversation")
+    if request.method != "POST":
+        return _start_page(request, queue, StartForm(queue, initial=_known_of(token_hash) | {"key": str(uuid.uuid4())}))
+    form = StartForm(queue, request.POST)
+    if token_hash is None:
+        raise Gone(
+            _("Your browser did not keep the cookie that a chat needs, or it is too old. Allow cookies and try again.")
+        )
+    if not form.is_valid():
+        return _start_page(request, queue, form, status=422)
+    try:
+        limits.check_start(_address(request))
+        open_conversation(queue.pk, _opening(request, form, token_hash))
+    except (QueueClosed, NobodyThere, TooFast) as refusal:
+        form.add_error(None, str(refusal))
+        return _start_page(request, queue, form, status=refusal.status, retry_after=refusal.retry_after_seconds)
+    return redirect("chat:conversation")
+
+
+def _start_page(
+    request: HttpRequest, queue: Queue, form: StartForm, *, status: int = 200, retry_after: int | None = None
+) -> HttpResponse:
+    now = database_now()
+    is_open = hours.is_open(queue, now)
+    context = {
+        "queue": queue,
+        "form": form,
+        "is_open": is_open,
+        "is_attended": is_attended(queue),
+        "next_opening": None if is_open else hours.next_opening(queue, now),
+        "others": [other for other in hours.open_queues(now) if other.pk != queue.pk],
+        "page_address": form["page"].value() or request.headers.get("Referer", "")[:500],
+        "usual_minutes": usual_minutes(queue.pk),
+    }
+    response = render(request, "chat/start.html", context, status=status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    if visitors.token_hash_of(request) is None:
+        visitors.start_session(response)
+    return response
+
+
+def _known_of(token_hash: str | None) -> dict[str, str]:
+    """Who comes back within the day need not write his name again."""
+    before = conversation_of(token_hash) if token_hash else None
+    return {"name": before.visitor_name, "email": before.visitor_email} if before else {}
+
+
+def _opening(request: HttpRequest, form: StartForm, token_hash: str) -> Opening:
+    values = form.cleaned_data
+    return Opening(
+        token_hash=token_hash,
+        name=values["name"],
+        email=values["email"],
+        question=values["question"],
+        key=values["key"],
+        language=translation.get_language() or settings.LANGUAGE_CODE,
+        page_address=values["page"],
+        user_agent=request.headers.get("User-Agent", "")[:400],
+    )
+
+
+@never_cache
+@require_GET
+def conversation(request: HttpRequest) -> HttpResponse:
+    """The visitor's conversation: waiting, talking, or ended."""
+    mine = _conversation_of(request)
+    if mine is None:
+        return redirect("chat:queues")
+    presence.visitors_seen([mine.pk])
+    context = _page_context(mine) | {"form_key": str(uuid.uuid4())}
+    return render(request, "chat/conversation.html", context)
+
+
+def _page_context(mine: Conversation) -> dict[str, Any]:
+    return status_context(mine) | thread_context(mine, Audience.VISITOR)
+
+
+@require_POST
+def post(request: HttpRequest) -> HttpResponse:
+    """A message by a page without a socket, or without script."""
+    mine = _required(request)
+
+    def send() -> messaging.Posted:
+        limits.check_message(f"visitor:{mine.visitor_id}")
+        key = request.POST.get("key") or str(uuid.uuid4())
+        return messaging.post(messaging.Draft(mine.pk, Party.VISITOR, request.POST.get("text", ""), key))
+
+    return answer_message(request, send, back_to="chat:conversation")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def end(request: HttpRequest) -> HttpResponse:
+    """End the chat; asks once."""
+    mine = _required(request)
+    if request.method != "POST":
+        return render(request, "chat/end.html", {"conversation": mine})
+    closing.end_by_visitor(mine.pk)
+    return redirect("chat:conversation")
+
+
+@never_cache
+@require_GET
+def poll(request: HttpRequest) -> HttpResponse:
+    """What a page without a socket lacks: the same frames that the socket would send."""
+    mine = _required(request)
+    presence.visitors_seen([mine.pk])
+    language = translation.get_language() or mine.language
+    messages = after(mine, number_in(request, "last"))
+    frames: list[dict[str, Any]] = []
+    if messages:
+        frames.append(lines_frame(mine.pk, messages, Audience.VISITOR, language))
+    frames.append({"is": "fragments", "html": "".join(draw_status(mine, None, language).values())})
+    return JsonResponse({"frames": frames})
+
+
+@never_cache
+@require_GET
+@xframe_options_sameorigin
+def thread(request: HttpRequest) -> HttpResponse:
+    """The thread alone, for browsers without script: framed by the page, it reloads itself."""
+    mine = _required(request)
+    presence.visitors_seen([mine.pk])
+    return render(request, "chat/thread.html", _page_context(mine))
+
+
+@never_cache
+@require_GET
+def earlier(request: HttpRequest) -> HttpResponse:
+    """The lines above those that the page shows."""
+    mine = _required(request)
+    context = thread_context(mine, Audience.VISITOR, before=number_in(request, "before"))
+    return render(request, "chat/_earlier_lines.html", context)
+
+
+def _conversation_of(request: HttpRequest) -> Conversation | None:
+    token_hash = visitors.token_hash_of(request)
+    return conversation_of(token_hash) if token_hash else None
+
+
+def _required(request: HttpRequest) -> Conversation:
+    mine = _conversation_of(request)
+    if mine is None:
+        raise Gone(NO_CONVERSATION)
+    return mine
+
+
+def _address(request: HttpRequest) -> str:
+    """The visitor's network address; a proxy's word counts only where one is trusted."""
+    if settings.TRUSTED_PROXY:
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
+        if forwarded:
+            return forwarded
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -1,0 +1,228 @@
+"""The agent's pages."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agents import actions as agent_actions
+from agents.models import Agent
+from agents.requests import agent_of
+from agents.states import AgentState
+from config.refusal import Invalid
+from conversations import limits
+from conversations.access import participation_of, readable_by
+from conversations.actions import closing, messaging, offers, presence
+from conversations.errors import Gone
+from conversations.forms import ClosingForm
+from conversations.fragments import (
+    NO_CUSTOMER,
+    closing_context,
+    conversation_context,
+    customer_context,
+    desk_context,
+    load_desk,
+    thread_context,
+    with_labels,
+)
+from conversations.models import Participant
+from conversations.pages import lines_frame
+from conversations.snapshots import missing_lines, view_of_desk
+from conversations.states import Party
+from conversations.thread import Audience
+from conversations.views.messages import answer_message, number_in
+
+
+@never_cache
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The desk without an open conversation."""
+    return show(request, None)
+
+
+@never_cache
+@require_GET
+@login_required
+def conversation(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """One of the agent's conversations."""
+    return show(request, participation_of(agent_of(request), conversation_id))
+
+
+def show(request: HttpRequest, place: Participant | None) -> HttpResponse:
+    """The conversation alone for htmx, the whole desk otherwise."""
+    agent = agent_of(request)
+    is_live = bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    if request.method == "POST" and not is_live:
+        return redirect("desk:conversation", place.conversation_id) if place else redirect("desk:home")
+    context: dict[str, Any] = {"agent": agent, **NO_CUSTOMER}
+    if place is not None:
+        context |= conversation_context(place) | customer_context(place.conversation)
+        context["form_key"] = str(uuid.uuid4())
+    if is_live:
+        response = render(request, "desk/_swap.html", context)
+        if place is not None and request.method == "POST":
+            response.headers["HX-Push-Url"] = f"/desk/conversations/{place.conversation_id}/"
+        return response
+    open_id = place.conversation_id if place else None
+    return render(request, "desk/page.html", context | desk_context(load_desk(agent.pk), open_id))
+
+
+def show_desk(request: HttpRequest) -> HttpResponse:
+    """The desk's own fragments for htmx, the whole desk otherwise."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("desk:home")
+    agent = agent_of(request)
+    open_id = number_in(request, "open") or None
+    view = view_of_desk(agent.pk, open_id, agent.language)
+    return HttpResponse("".join(view.drawn.values()))
+
+
+@require_POST
+@login_required
+def accept_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
+    """Take the offered conversation."""
+    agent = agent_of(request)
+    taken = offers.accept(offer_id, by=agent)
+    return show(request, participation_of(agent, taken.pk))
+
+
+@require_POST
+@login_required
+def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
+    """Pass the request on."""
+    offers.decline(offer_id, by=agent_of(request))
+    return show_desk(request)
+
+
+@require_POST
+@login_required
+def change_state(request: HttpRequest) -> HttpResponse:
+    """Available, or idle with a reason."""
+    agent = agent_of(request)
+    wanted, reason = request.POST.get("state"), request.POST.get("reason", "")
+    if wanted == AgentState.AVAILABLE:
+        _at_desk(agent)
+        agent_actions.become_available(agent.pk, by=agent)
+    elif wanted == AgentState.IDLE and (reason == "" or (reason.isascii() and reason.isdigit() and len(reason) < 19)):
+        _at_desk(agent)
+        agent_actions.become_idle(agent.pk, int(reason) if reason else None, by=agent)
+    else:
+        raise Invalid(_("This state cannot be chosen. Choose one from the menu."))
+    return show_desk(request)
+
+
+def _at_desk(agent: Agent) -> None:
+    """Whoever chooses a state sits at the desk, even if the system took him for gone."""
+    if agent.state == AgentState.OFFLINE:
+        agent_actions.sign_in(agent.pk)
+
+
+@require_POST
+@login_required
+def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """A message by a page without a socket, or without script."""
+    agent = agent_of(request)
+
+    def send() -> messaging.Posted:
+        limits.check_message(f"agent:{agent.pk}")
+        key = request.POST.get("key") or str(uuid.uuid4())
+        return messaging.post(
+            messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk)
+        )
+
+    return answer_message(request, send, back_to="desk:conversation", conversation_id=conversation_id)
+
+
+@require_POST
+@login_required
+def end(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """End the talk; the closing reasons follow."""
+    agent = agent_of(request)
+    closing.end(conversation_id, by=agent)
+    return show(request, participation_of(agent, conversation_id))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def closing_reasons(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """The dialog Closing reasons."""
+    agent = agent_of(request)
+    place = participation_of(agent, conversation_id)
+    if request.method != "POST":
+        return _closing_page(request, closing_context(place.conversation))
+    form = ClosingForm(place.conversation, request.POST)
+    if not form.is_valid():
+        return _closing_page(request, closing_context(place.conversation, form), status=422)
+    closing.finish(conversation_id, form.cleaned_data["reason"], by=agent, note=form.cleaned_data["note"])
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("desk:home")
+    response = render(request, "desk/_swap.html", {"agent": agent, **NO_CUSTOMER})
+    for name, value in {"HX-Retarget": "#conversation", "HX-Reswap": "outerHTML", "HX-Push-Url": "/desk/"}.items():
+        response.headers[name] = value
+    return response
+
+
+def _closing_page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    template = "desk/_closing.html" if request.htmx else "desk/closing.html"  # type: ignore[attr-defined]
+    return render(request, template, context, status=status)
+
+
+@never_cache
+@require_GET
+@login_required
+def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """An earlier conversation, to read."""
+    found = with_labels(readable_by(agent_of(request), conversation_id))
+    context = thread_context(found, Audience.AGENTS, before=number_in(request, "before") or None)
+    template = "desk/_transcript.html" if request.htmx else "desk/transcript.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+@never_cache
+@require_GET
+@login_required
+def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """The lines above those that the page shows."""
+    found = readable_by(agent_of(request), conversation_id)
+    context = thread_context(found, Audience.AGENTS, before=number_in(request, "before"))
+    return render(request, "desk/_earlier_lines.html", context)
+
+
+@never_cache
+@require_GET
+@login_required
+def poll(request: HttpRequest) -> HttpResponse:
+    """What a desk without a socket lacks: the same frames that the socket would send."""
+    agent = agent_of(request)
+    agent_actions.desks_seen([agent.pk])
+    open_id = number_in(request, "open") or None
+    frames: list[dict[str, Any]] = []
+    if open_id is not None:
+        try:
+            messages = missing_lines(agent.pk, open_id, number_in(request, "last"))
+        except Gone:
+            messages = []
+        if messages:
+            frames.append(lines_frame(open_id, messages, Audience.AGENTS, agent.language))
+    view = view_of_desk(agent.pk, open_id, agent.language)
+    frames.append({"is": "fragments", "html": "".join(view.drawn.values())})
+    return JsonResponse({"frames": frames})
+
+
+@require_POST
+@login_required
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign out, unless a request waits or a conversation is open."""
+    agent = agent_of(request)
+    if agent.state != AgentState.OFFLINE:
+        presence.sign_out(agent.pk, by=agent)
+    logout(request)
+    return redirect("agents:sign-in")

@@ -1,0 +1,34 @@
+"""What the chat page and the desk share: a message that came by POST, and numbers in addresses."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+
+from config.refusal import Refused
+from conversations.actions.messaging import Posted
+
+
+def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to: str, **address: int) -> HttpResponse:
+    """Frames for the page's script, the page again for a plain form; a plain form's refusal has its own page."""
+    if "application/json" not in request.headers.get("Accept", ""):
+        send()
+        return redirect(back_to, **address)
+    try:
+        message = send().message
+    except Refused as refusal:
+        frame = {
+            "is": "refused",
+            "key": request.POST.get("key"),
+            "sentence": str(refusal),
+            "retry_after": refusal.retry_after_seconds,
+        }
+        return JsonResponse({"frames": [frame]}, status=refusal.status)
+    posted = {"is": "posted", "key": message.key, "number": message.number, "conversation": message.conversation_id}
+    return JsonResponse({"frames": [posted]})
+
+
+def number_in(request: HttpRequest, name: str) -> int:
+    """A number of the address; what is none counts as 0."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

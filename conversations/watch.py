@@ -1,0 +1,144 @@
+"""
+The safety poll and the heartbeat of a server process.
+
+The poll compares, once a second and in a handful of queries for all pages together, what the pages know with what the
+database says. So a lost ring costs a second, and a person who lost his right loses his socket within five.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.sessions.models import Session
+
+from agents import actions as agent_actions
+from agents.models import Agent
+from config.clock import database_now
+from config.live import Hub
+from config.threads import in_thread
+from conversations.actions import presence
+from conversations.fragments import Desk
+from conversations.models import Conversation, Offer, Participant
+from conversations.pages import Pages
+from conversations.states import OfferState
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+SESSIONS_EVERY = 4  # polls
+
+Known = tuple[Any, ...]
+
+
+@dataclass
+class Found:
+    """What the database says about everything that pages of this process show."""
+
+    conversations: dict[int, tuple[int, int]]
+    desks: dict[int, Known]
+    credentials: dict[int, tuple[str, int]]
+    sessions: set[str] | None
+
+
+class Watch:
+    """Compares, renews and revokes for all pages of the process."""
+
+    def __init__(self, hub: Hub, pages: Pages) -> None:
+        self._hub = hub
+        self._pages = pages
+        self._polls = 0
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._pages.visitors or self._pages.desks:
+                await self._poll()
+
+    async def beat(self) -> None:
+        """Renew the leases of everybody whose page is open here, until cancelled."""
+        while True:
+            await in_thread(renew)(list(self._pages.desks), list(self._pages.visitors))
+            await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
+
+    async def _poll(self) -> None:
+        self._polls += 1
+        keys = [page.session_key for pages in self._pages.desks.values() for page in pages]
+        ask_sessions = self._polls % SESSIONS_EVERY == 0
+        found = await in_thread(look)(
+            list(self._pages.visitors), list(self._pages.desks), keys if ask_sessions else None
+        )
+        for conversation_id, known in found.conversations.items():
+            for visitor in list(self._pages.visitors.get(conversation_id, ())):
+                if visitor.known() != known:
+                    visitor.make_stale()
+        for agent_id, pages in list(self._pages.desks.items()):
+            for page in list(pages):
+                is_out = found.sessions is not None and page.session_key not in found.sessions
+                if is_out or found.credentials.get(agent_id) != page.credentials:
+                    await page.revoke()
+                elif page.desk is None or known_of(page.desk) != found.desks.get(agent_id):
+                    page.make_stale()
+        for line in list(self._pages.lines.values()):
+            line.count_soon()
+
+
+def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[str] | None) -> Found:
+    """Read what all these pages should know: five queries, whatever their number."""
+    conversations = Conversation.objects.filter(pk__in=conversation_ids)
+    versions = {
+        pk: (revision, number) for pk, revision, number in conversations.values_list("pk", "revision", "last_number")
+    }
+    agents = list(Agent.objects.filter(pk__in=agent_ids, is_active=True))
+    sessions = None
+    if session_keys is not None:
+        alive = Session.objects.filter(session_key__in=session_keys, expire_date__gt=database_now())
+        sessions = set(alive.values_list("session_key", flat=True))
+    return Found(
+        conversations=versions,
+        desks=_desks(agents),
+        credentials={agent.pk: (agent.password, agent.session_epoch) for agent in agents},
+        sessions=sessions,
+    )
+
+
+def _desks(agents: list[Agent]) -> dict[int, Known]:
+    offers: dict[int, set[int]] = defaultdict(set)
+    pending = Offer.objects.filter(agent__in=agents, state=OfferState.PENDING)
+    for agent_id, offer_id in pending.values_list("agent", "pk"):
+        offers[agent_id].add(offer_id)
+    tasks: dict[int, set[Known]] = defaultdict(set)
+    places = Participant.objects.filter(agent__in=agents, left_at=None)
+    for agent_id, *task in places.values_list(
+        "agent",
+        "conversation",
+        "role",
+        "read_visitor_count",
+        "conversation__revision",
+        "conversation__last_number",
+    ):
+        tasks[agent_id].add(tuple(task))
+    return {agent.pk: _known(agent, frozenset(offers[agent.pk]), frozenset(tasks[agent.pk])) for agent in agents}
+
+
+def known_of(desk: Desk) -> Known:
+    """What a desk knows, to compare with what the database says."""
+    tasks = frozenset(
+        (task.conversation_id, task.role, task.read_visitor_count, task.revision, task.last_number)
+        for task in desk.tasks.values()
+    )
+    return _known(desk.agent, desk.offer_ids, tasks)
+
+
+def _known(agent: Agent, offers: frozenset[int], tasks: frozenset[Known]) -> Known:
+    return (agent.state, agent.state_since, agent.idle_reason_id, agent.capacity, agent.language, offers, tasks)
+
+
+def renew(agent_ids: list[int], conversation_ids: list[int]) -> dt.datetime:
+    """One heartbeat for everybody whose page is open in this process; answers the database's time."""
+    agent_actions.desks_seen(agent_ids)
+    presence.visitors_seen(conversation_ids)
+    return database_now()
