@@ -23,8 +23,17 @@ let isTicking = false;
 
 /** The page's language, in the reader's own region when the browser names one (en-GB writes dates unlike en-US). */
 function pageLanguage() {
-  const base = document.documentElement.lang || "en";
-  return navigator.languages?.find((name) => name.split("-")[0] === base.split("-")[0]) ?? base;
+  const base = (document.documentElement.lang || "en").split("-")[0];
+  return (navigator.languages ?? []).find((name) => name.split("-")[0] === base && isKnown(name)) ?? base;
+}
+
+/** Browsers pass on what the system says, and en-US@posix is no language to Intl. */
+function isKnown(name) {
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(name).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The server's time, as an ISO string; the reader's own clock may be minutes off. */
