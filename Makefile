@@ -2,13 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes
 export LIVEDESK_DATA ?= $(CURDIR)/var
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 
-# Commands that look at the code alone need no address of a database.
-LOOK   := LIVEDESK_EMBEDDED=1
+# What a production server is given; `manage.py check` connects to nothing.
 DEPLOY := SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=desk.example.com \
           DATABASE_URL=postgresql://livedesk@db.example.com/livedesk REDIS_URL=redis://redis.example.com/0 \
           LIVEDESK_EMBEDDED=0 DEBUG=0
@@ -16,15 +15,18 @@ DEPLOY := SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_ur
 .PHONY: run build test check lock messages screenshots
 .SILENT:
 
+run build check messages: export LIVEDESK_EMBEDDED := 1
+check: export LIVEDESK_DATA := $(CURDIR)/$(VENV)/check
+
 run: build
-	LIVEDESK_EMBEDDED=1 $(BIN)/python manage.py migrate --verbosity 0
-	LIVEDESK_EMBEDDED=1 $(BIN)/python manage.py demo --once
-	LIVEDESK_EMBEDDED=1 exec $(BIN)/python manage.py serve --host "$(HOST)" --port "$(PORT)" --welcome
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py demo --once
+	exec $(BIN)/python manage.py serve --host "$(HOST)" --port "$(PORT)" --welcome
 
 # What a release has ready before it starts: packages, Spanish, static files under their hashed names.
 build: $(VENV)/.run
-	$(LOOK) $(BIN)/python manage.py messages --compile
-	$(LOOK) $(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	$(BIN)/python manage.py messages --compile
+	$(BIN)/python manage.py collectstatic --no-input --verbosity 0
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.run
@@ -32,15 +34,15 @@ test: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
-	$(LOOK) $(BIN)/mypy
-	$(LOOK) $(BIN)/lint-imports --no-timings
-	$(LOOK) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings
+	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(DEPLOY) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	! grep -n '://' requirements.txt requirements-dev.txt tests/browser/package-lock.json
 	echo "Style, types, imports, migrations, deployment and locks are in order."
 
 messages: $(VENV)/.run
-	$(LOOK) $(BIN)/python manage.py messages
+	$(BIN)/python manage.py messages
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots

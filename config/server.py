@@ -160,8 +160,8 @@ class DrainingServer(Server):  # type: ignore[misc]
 
     def _is_busy(self) -> bool:
         """Something still runs, or an answer is still on its way out."""
-        writers = reactor.getWriters()  # type: ignore[attr-defined]
-        return bool(self._unfinished()) or any(isinstance(writer, tcp.Server) for writer in writers)
+        loop: Any = reactor
+        return bool(self._unfinished()) or any(isinstance(writer, tcp.Server) for writer in loop.getWriters())
 
     def _unfinished(self) -> list["asyncio.Future[None]"]:
         running = [details.get("application_instance") for details in self.connections.values()]

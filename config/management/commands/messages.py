@@ -142,8 +142,8 @@ def placeholders(text: str) -> list[str]:
     return sorted(match.group(0) for match in PLACEHOLDER.finditer(text.replace("%%", "")))
 
 
-def forms_of(text: "str | tuple[str, ...] | list[str]") -> list[str]:
-    return [text] if isinstance(text, str) else list(text)
+def forms_of(text: "str | tuple[str, ...] | list[str] | None") -> list[str]:
+    return [text or ""] if text is None or isinstance(text, str) else list(text)
 
 
 def text_of(message: Message) -> str:
