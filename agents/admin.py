@@ -88,10 +88,10 @@ class AgentAdmin(UserAdmin):
             super().save_model(request, obj, form, change)
             return
         fields = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
+        if "is_active" in fields and not obj.is_active:
+            self._end_sessions(request, obj)  # first: the actions know no inactive agents
         if fields:
             obj.save(update_fields=fields)
-        if "is_active" in fields and not obj.is_active:
-            self._end_sessions(request, obj)
 
     def _end_sessions(self, request: HttpRequest, agent: Agent) -> None:
         """Who may no longer sign in is signed out as well; who is Offline is left as he is."""

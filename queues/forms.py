@@ -121,7 +121,7 @@ class ClosingReasonFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     def clean(self) -> None:
         """Refuse what would leave agents or the wrap-up limit without a reason to submit."""
-        super().clean()
+        # First, because the stock check names every conversation that used the reason.
         for form in self.forms:
             if form.instance.pk and self._should_delete_form(form) and form.instance.conversations.exists():
                 sentence = _(
@@ -129,6 +129,7 @@ class ClosingReasonFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
                     "it leaves the list."
                 )
                 raise ValidationError(sentence, params={"name": form.instance})
+        super().clean()
         if any(form.errors for form in self.forms if not self._should_delete_form(form)):
             return
         rows = list(kept(self))
