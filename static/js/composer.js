@@ -34,11 +34,12 @@ class Composer {
     this.#typed();
   }
 
-  /** Give a text back for editing; what is being typed is kept below it. */
+  /** Take a text back for editing; what is being typed is kept below it. */
   putBack(text) {
     this.#field.value = [text, this.#field.value].filter(Boolean).join("\n");
     this.#typed();
     this.focus();
+    return true;
   }
 
   focus() {

@@ -2,9 +2,10 @@
  * The thread: messages in the order of their numbers, each once, with the days and the groups of one speaker.
  *
  * openThread(list, {outbox, conversation, onEdit(text)}) -> {append(html), last, showPending(entry), toEnd(), close()}
+ * (onEdit answers true when a compose box took the text)
  *
  * `list` is the <ol> of the page, best inside the box that scrolls (<div class="thread" role="log"><ol>…); `data-last`
- * is the last number the server rendered. What is still on its way stands below, from <template id="pending-message">.
+ * is the last number the server rendered. What is still on its way stands below, from <template id="own-message">.
  * A button [data-jump] beside the box shows when something new came while the reader was further up.
  */
 
@@ -145,13 +146,14 @@ class Thread {
   }
 
   #newPending(entry, id) {
-    const item = document.getElementById("pending-message").content.firstElementChild.cloneNode(true);
+    const item = document.getElementById("own-message").content.firstElementChild.cloneNode(true);
     item.id = id;
     item.dataset.key = entry.key;
     item.querySelector(".bubble").textContent = entry.text;
     item.querySelector("[data-retry]").addEventListener("click", () => this.#options.outbox.retry(entry.key));
     item.querySelector("[data-edit]").addEventListener("click", () => {
-      this.#options.onEdit?.(this.#options.outbox.discard(entry.key));
+      // Given up only when the compose box has it: a text is never dropped.
+      if (this.#options.onEdit(entry.text)) this.#options.outbox.discard(entry.key);
     });
     return item;
   }

@@ -49,6 +49,7 @@ export function now() {
 
 /** "Today", "Yesterday", "Tomorrow", or the day's name. */
 export function dayLabel(at) {
+  if (Number.isNaN(at)) return "";
   const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(at) - midnight(now())) / 86_400_000);
   const label = Math.abs(days) <= 1 ? near.format(days, "day") : day.format(at);
