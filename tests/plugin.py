@@ -30,6 +30,8 @@ FOREIGN = """
 """.split()  # noqa: SIM905 - shorter than a list
 
 world = ExitStack()
+# What xdist's workers told of; each of them sees all tests.
+elsewhere = {"left out": 0}
 
 
 def kind():
@@ -103,6 +105,9 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         items[:] = kept
         config.hook.pytest_deselected(items=left_out)
+        if is_worker():
+            # The process that counts hears of them only so.
+            config.workeroutput["left_out"] = len(left_out)
 
 
 def keep_migrated_rows(item):
@@ -125,7 +130,13 @@ def pytest_terminal_summary(terminalreporter):
     names = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped", "deselected": "left out"}
     stats = terminalreporter.stats
     counts = {shown: len(stats.get(name, [])) for name, shown in names.items()}
+    counts["left out"] = max(counts["left out"], elsewhere["left out"])
     Path(file).write_text(json.dumps({"counts": counts, "ran_on": ran_on()}), encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    elsewhere["left out"] = max(elsewhere["left out"], getattr(node, "workeroutput", {}).get("left_out", 0))
 
 
 def ran_on():
