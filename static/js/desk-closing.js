@@ -54,8 +54,10 @@ export function startDialogs() {
   document.addEventListener("click", (event) => {
     const open = event.target.closest("[data-closing-open]");
     if (open) {
+      const dialog = document.getElementById(open.dataset.closingOpen);
       opener = open.id;
-      show(document.getElementById(open.dataset.closingOpen));
+      dismissed.delete(dialog.id);
+      show(dialog);
     }
     event.target.closest("[data-dialog-close]")?.closest("dialog")?.close();
   });

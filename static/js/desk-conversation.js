@@ -75,9 +75,15 @@ class OpenConversation {
   #openThread(list) {
     if (!list) return;
     const { outbox } = this.#options;
-    this.#thread = openThread(list, { outbox, conversation: this.id, onEdit: (text) => this.#composer?.putBack(text) });
+    this.#thread = openThread(list, { outbox, conversation: this.id, onEdit: (text) => this.#putBack(text) });
     this.#box = list.closest(".thread");
     this.#box.addEventListener("scroll", () => this.seen(), { passive: true });
+  }
+
+  #putBack(text) {
+    if (!this.#composer) return false;
+    this.#composer.putBack(text);
+    return true;
   }
 
   #isSeen() {

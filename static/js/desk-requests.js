@@ -1,4 +1,4 @@
-/** Requests: their rings run down, they sound, stand in the page's title, are read out, and reach the person elsewhere. */
+/** Requests (and other countdowns): their rings run down, they sound, stand in the page's title, are read out, and reach the person elsewhere. */
 
 import { say, words } from "./desk-words.js";
 import { startRinging, stopRinging } from "./desk-sound.js";
@@ -18,6 +18,9 @@ function tick() {
     ring.classList.toggle("late", seconds <= LATE);
     ring.querySelector("[data-seconds]").textContent = seconds;
     ring.setAttribute("aria-label", ring.dataset.words.replace("{seconds}", seconds));
+  }
+  for (const time of document.querySelectorAll("time[data-late]")) {
+    time.classList.toggle("late", Date.parse(time.dateTime) - now() < time.dataset.late * 1000);
   }
 }
 

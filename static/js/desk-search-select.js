@@ -26,6 +26,7 @@ export function enhanceSelect(select) {
     confirmOnBlur: true,
     showAllValues: true,
     displayMenu: "overlay",
+    dropdownArrow: ({ className }) => `<svg class="${className} icon-svg" viewBox="0 0 24 24" aria-hidden="true"><path d="m6 9 6 6 6-6"/></svg>`,
     menuAttributes: { "aria-labelledby": label.id },
     onConfirm: (text) => text !== undefined && choose(select, text),
     tNoResults: () => none,
