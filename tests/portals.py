@@ -58,14 +58,21 @@ class Portal:
         self.get("/favicon.ico")
         return self
 
-    def get(self, path, timeout=20):
+    def get(self, path):
         """The status of a plain request."""
+        return self._ask(path)[0]
+
+    def read(self, path):
+        """The page that a plain request gets."""
+        return self._ask(path)[1]
+
+    def _ask(self, path, timeout=20):
         try:
             with urllib.request.urlopen(self.url + path, timeout=timeout) as response:
-                return response.status
+                return response.status, response.read().decode(errors="replace")
         except urllib.error.HTTPError as answer:
-            answer.close()
-            return answer.code
+            with answer:
+                return answer.code, answer.read().decode(errors="replace")
         except OSError as problem:
             raise AssertionError(f"The portal does not answer: {problem}\n{self.log()}") from problem
 

@@ -1,6 +1,7 @@
 """How the server starts, guards itself and ends."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -11,10 +12,14 @@ import time
 import urllib.request
 
 import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
 from config.server import UNREAD_BYTES
+from tests import make
 from tests.portals import ROOT
 
 LINE_SECONDS = 20
@@ -234,17 +239,32 @@ def test_a_port_in_use_is_a_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_running_portal_ends_in_order_and_starts_again_with_its_data(start_portal):
+def test_a_running_portal_starts_again_with_its_data(start_portal):
+    queue = make.queue()
     portal = start_portal()
-    assert portal.get("/chat/") == 200
 
     portal.stop()
     portal.start()
 
-    assert portal.get("/chat/") == 200
+    assert queue.name in portal.read("/chat/")
 
 
-async def test_a_socket_without_a_session_is_refused(portal):
-    with pytest.raises((InvalidStatus, ConnectionClosed)):
-        async with connect(f"{portal.socket_url}/ws/desk/?open=&last=0", origin=portal.url) as page:
-            await page.recv()
+async def test_an_open_desk_is_told_to_come_back(portal):
+    cookie = await asyncio.to_thread(signed_in, make.agent)
+    address = f"{portal.socket_url}/ws/desk/?open=&last=0"
+    async with connect(address, origin=portal.url, additional_headers={"Cookie": cookie}) as page:
+        assert json.loads(await page.recv())["is"] == "hello"
+
+        await asyncio.to_thread(portal.stop)
+
+        await page.wait_closed()
+        assert page.close_code == 1012
+
+
+def signed_in(agent):
+    """The cookie of a new agent's session."""
+    client = Client()
+    client.force_login(agent())
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    connection.close()
+    return cookie
