@@ -69,14 +69,22 @@ class RefusedMiddleware:
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
     """The sentence alone for htmx (shown in the page's notice line), a page with a way back otherwise."""
-    is_live = bool(getattr(request, "htmx", False))
-    template = "_notice.html" if is_live else "refused.html"
-    response = render(request, template, {"sentence": str(refusal), "kind": "error"}, status=refusal.status)
-    if is_live:
-        # Without these htmx would put the sentence where the conversation stands.
-        response.headers["HX-Retarget"] = "#notices"
-        response.headers["HX-Reswap"] = "innerHTML"
-        response.headers["HX-Push-Url"] = "false"
+    if getattr(request, "htmx", False):
+        response = notice_response(request, str(refusal), refusal.status)
+    else:
+        response = render(request, "refused.html", {"sentence": str(refusal), "kind": "error"}, status=refusal.status)
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
+
+
+def notice_response(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
+    """
+    A sentence for the page's notice line.
+
+    The page's script takes it from the answer: htmx itself could not, when the element that asked is gone by then.
+    """
+    response = render(request, "_notice.html", {"sentence": sentence, "kind": "error"}, status=status)
+    response.headers["HX-Reswap"] = "none"
+    response.headers["Livedesk-Notice"] = "1"
     return response

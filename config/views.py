@@ -6,6 +6,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from config.middleware import notice_response
+
 
 def front(request: HttpRequest) -> HttpResponse:
     """Staff go to their desk, everybody else to the chat."""
@@ -43,8 +45,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "This form is too old or did not come from our page, so nothing was changed. Reload the page and try again."
     )
     if request.headers.get("HX-Request") == "true":
-        response = render(request, "_notice.html", {"sentence": sentence, "kind": "error"}, status=403)
-        response.headers["HX-Retarget"] = "#notices"
-        response.headers["HX-Reswap"] = "innerHTML"
-        return response
+        return notice_response(request, sentence, 403)
     return render(request, "csrf.html", {"sentence": sentence}, status=403)

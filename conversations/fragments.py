@@ -345,8 +345,8 @@ def draw_desk(desk: Desk, open_id: int | None, language: str) -> dict[str, str]:
 
 def draw_conversation(place: Participant, language: str) -> dict[str, str]:
     """The open conversation's fragments by name; the thread itself grows by messages."""
-    context = panel_context(place)
-    names = ["panel", "composer"]
+    context = panel_context(place) | customer_context(place.conversation)
+    names = ["panel", "composer", "customer"]
     if "form" in context:
         names.append("closing")
     return {name: draw(f"desk/_{name}.html", context, language) for name in names}

@@ -206,7 +206,7 @@ class DeskPage(Page):
     def open(self, conversation_id: int | None, sent: int) -> None:
         """The page shows another conversation now, up to this number."""
         self.open_id, self.sent = conversation_id, sent
-        for name in ("panel", "composer", "closing"):
+        for name in ("panel", "composer", "customer", "closing"):
             self.shown.pop(name, None)
         self.make_stale()
 

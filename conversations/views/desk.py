@@ -74,14 +74,9 @@ def show(request: HttpRequest, place: Participant | None) -> HttpResponse:
     return render(request, "desk/page.html", context | desk_context(load_desk(agent.pk), open_id))
 
 
-def show_desk(request: HttpRequest) -> HttpResponse:
-    """The desk's own fragments for htmx, the whole desk otherwise."""
-    if not request.htmx:  # type: ignore[attr-defined]
-        return redirect("desk:home")
-    agent = agent_of(request)
-    open_id = number_in(request, "open") or None
-    view = view_of_desk(agent.pk, open_id, agent.language)
-    return HttpResponse("".join(view.drawn.values()))
+def back_to_desk(request: HttpRequest) -> HttpResponse:
+    """Nothing for htmx: what changed comes to every desk of the agent by itself. The whole desk otherwise."""
+    return HttpResponse(status=204) if request.htmx else redirect("desk:home")  # type: ignore[attr-defined]
 
 
 @require_POST
@@ -98,7 +93,7 @@ def accept_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
 def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Pass the request on."""
     offers.decline(offer_id, by=agent_of(request))
-    return show_desk(request)
+    return back_to_desk(request)
 
 
 @require_POST
@@ -115,7 +110,7 @@ def change_state(request: HttpRequest) -> HttpResponse:
         agent_actions.become_idle(agent.pk, int(reason) if reason else None, by=agent)
     else:
         raise Invalid(_("This state cannot be chosen. Choose one from the menu."))
-    return show_desk(request)
+    return back_to_desk(request)
 
 
 def _at_desk(agent: Agent) -> None:
