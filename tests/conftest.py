@@ -6,16 +6,26 @@ from channels.layers import channel_layers
 from django.core.cache import cache
 from django.db import connections
 
+from config.threads import close_connections
 from tests.portals import Portal
+
+# A thread that was asked for nothing more may still hold one.
+OTHERS_OUT = """
+SELECT PG_TERMINATE_BACKEND(pid) FROM pg_stat_activity WHERE datname = CURRENT_DATABASE() AND pid <> PG_BACKEND_PID()
+"""
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup):
+def django_db_setup(django_db_setup, django_db_blocker):
     yield
-    # Threads of the executor keep their connections, and PostgreSQL drops no database that someone uses.
+    # Threads keep their connections, and PostgreSQL drops no database that someone uses.
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+    close_connections()
     for connection in connections.all():
         if connection.vendor == "postgresql":
+            with django_db_blocker.unblock(), connection.cursor() as cursor:
+                cursor.execute(OTHERS_OUT)
+            connection.close()
             connection.close_pool()
 
 
