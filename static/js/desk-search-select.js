@@ -41,5 +41,10 @@ export function enhanceSelect(select) {
   if (described) input.setAttribute("aria-describedby", described);
   // What is typed and is no reason must not send the reason chosen before.
   input.addEventListener("input", () => choose(select, input.value));
-  input.addEventListener("focus", () => setTimeout(() => input.getAttribute("aria-expanded") === "false" && input.click()));
+  // Shown at once, but not over the sentence that says what is wrong.
+  let isErrorUnread = isInvalid;
+  input.addEventListener("focus", () => {
+    if (!isErrorUnread) setTimeout(() => input.getAttribute("aria-expanded") === "false" && input.click());
+    isErrorUnread = false;
+  });
 }
