@@ -94,17 +94,23 @@ function startEnding() {
   dialog.querySelector("[data-stay]").addEventListener("click", () => dialog.close());
 }
 
+function openConnection() {
+  return connect({
+    socketUrl: () => `${page.dataset.socket}?last=${thread.last}&language=${document.documentElement.lang}`,
+    pollUrl: () => `${page.dataset.poll}?last=${thread.last}`,
+    onFrame: take,
+    onStatus(status, detail) {
+      // That the connection of an ended chat ends is no news.
+      showConnection(status === "ended" && !composer ? "connected" : status, detail);
+      outbox.setStatus(status);
+      if (status === "connected") tellSeen();
+    },
+  });
+}
+
 startComposer();
 startEnding();
 followKeyboard();
-connection = connect({
-  socketUrl: () => `${page.dataset.socket}?last=${thread.last}`,
-  pollUrl: () => `${page.dataset.poll}?last=${thread.last}`,
-  onFrame: take,
-  onStatus: (status, detail) => {
-    showConnection(status, detail);
-    outbox.setStatus(status);
-    if (status === "connected") tellSeen();
-  },
-});
 document.addEventListener("visibilitychange", tellSeen);
+// After the end nothing more comes; only what could not be sent before it still wants its answer.
+if (composer || outbox.pending(conversation).length) connection = openConnection();

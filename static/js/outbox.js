@@ -16,6 +16,8 @@ import { csrfToken } from "./csrf.js";
 
 const ANSWER_WITHIN = 20_000;
 const RETRY_POST_AFTER = 3_000;
+// So many may wait for their answer at once: all at once after a long outage would be too many frames in a second.
+const MOST_UNANSWERED = 8;
 
 /** 36 characters by chance; randomUUID itself is missing on plain http. */
 function newKey() {
@@ -27,6 +29,7 @@ class Outbox {
   #options;
   #prefix;
   #entries = new Map();
+  #unanswered = new Set();
   #status = "connecting";
   #isPosting = false;
   #answerTimer = 0;
@@ -44,7 +47,7 @@ class Outbox {
     const entry = { key: newKey(), conversation: String(conversation), text, at: Date.now(), order: this.#entries.size };
     this.#entries.set(entry.key, entry);
     this.#move(entry, "sending");
-    this.#flush([entry]);
+    this.#flush();
     return entry;
   }
 
@@ -57,7 +60,7 @@ class Outbox {
     const entry = this.#entries.get(key);
     if (!entry || entry.state !== "failed") return;
     this.#move(entry, "sending");
-    this.#flush([entry]);
+    this.#flush();
   }
 
   /** Give up a message that was refused; its text goes back to whoever asked. */
@@ -71,27 +74,32 @@ class Outbox {
   /** The message itself stands in the thread. */
   arrived(key) {
     const entry = this.#entries.get(key);
-    if (entry) this.#remove(entry);
+    if (!entry) return;
+    this.#remove(entry);
+    this.#flush();
   }
 
   /** True when the frame was an answer to one of these messages. */
   take(frame) {
     const entry = this.#entries.get(frame.key ?? "");
     if (!entry) return false;
+    this.#unanswered.delete(entry.key);
     if (frame.is === "posted") {
       forget(this.#prefix + entry.key);
       this.#move(entry, "sent");
     } else if (frame.is === "refused") {
       this.#move(entry, "failed", frame.sentence);
     }
+    this.#flush();
     return true;
   }
 
   /** The connection's status: what waits goes out again, in order, as soon as there is a way. */
   setStatus(status) {
-    const came = this.#status !== status;
+    if (this.#status === status) return;
     this.#status = status;
-    if (came && (status === "connected" || status === "polling")) this.#flush(this.#waiting());
+    this.#unanswered.clear(); // whatever was on the old connection may be lost with it
+    this.#flush();
   }
 
   #waiting() {
@@ -106,22 +114,29 @@ class Outbox {
 
   #remove(entry) {
     this.#entries.delete(entry.key);
+    this.#unanswered.delete(entry.key);
     forget(this.#prefix + entry.key);
     this.#options.onChange({ ...entry, state: "gone" });
   }
 
-  #flush(entries) {
-    if (this.#status === "polling") return void this.#post();
-    for (const { key, text, conversation } of entries) {
+  #flush() {
+    if (this.#status === "polling") this.#post();
+    // Nothing will carry them from this page any more; they stay kept, and Retry or a new page sends them.
+    if (this.#status === "ended") this.#waiting().forEach((entry) => this.#move(entry, "failed", this.#options.unknownSentence));
+    if (this.#status !== "connected") return;
+    for (const { key, text, conversation } of this.#waiting().filter((entry) => !this.#unanswered.has(entry.key))) {
+      if (this.#unanswered.size >= MOST_UNANSWERED) break;
       if (!this.#options.send({ do: "post", key, text, conversation: Number(conversation) })) break;
+      this.#unanswered.add(key);
     }
     clearTimeout(this.#answerTimer);
-    this.#answerTimer = setTimeout(() => this.#ask(), ANSWER_WITHIN);
+    if (this.#unanswered.size) this.#answerTimer = setTimeout(() => this.#ask(), ANSWER_WITHIN);
   }
 
   /** An answer that does not come, on a connection that lives, is asked for again. */
   #ask() {
-    if (this.#status === "connected" && this.#waiting().length) this.#flush(this.#waiting());
+    this.#unanswered.clear();
+    this.#flush();
   }
 
   async #post() {

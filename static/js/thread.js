@@ -32,6 +32,8 @@ class Thread {
     this.#last = Number(list.dataset.last) || 0;
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump?.addEventListener("click", () => this.toEnd());
+    // Before htmx hears of it: earlier lines want their days, groups and the reader's place too.
+    this.#list.addEventListener("click", (event) => this.#askedForEarlier(event), { capture: true });
     this.#observer = new ResizeObserver(() => this.#isAtEnd && this.toEnd());
     this.#observer.observe(this.#box);
     this.#observer.observe(this.#list); // a font that comes late makes lines longer
@@ -86,6 +88,41 @@ class Thread {
 
   close() {
     this.#observer.disconnect();
+  }
+
+  #askedForEarlier(event) {
+    const link = event.target.closest("#earlier a");
+    if (!link) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#showEarlier(link);
+  }
+
+  async #showEarlier(link) {
+    if (link.ariaDisabled === "true") return;
+    link.ariaDisabled = "true";
+    try {
+      const response = await fetch(link.href);
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      this.#prepend(await response.text(), link.closest("li"));
+    } catch {
+      link.ariaDisabled = "false"; // it stays there to be tried again
+    }
+  }
+
+  #prepend(html, place) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const belowTheEye = this.#box.scrollHeight - this.#box.scrollTop;
+    this.#isAtEnd = false;
+    const next = template.content.querySelector("#earlier");
+    if (next) place.replaceWith(next);
+    else place.remove();
+    for (const item of template.content.querySelectorAll("li[data-number]")) this.#insert(item);
+    if (next) this.#list.prepend(next);
+    showTimes(this.#list);
+    this.#box.scrollTop = this.#box.scrollHeight - belowTheEye;
+    (next?.querySelector("a") ?? this.#box).focus({ preventScroll: true });
   }
 
   #scrolled() {
