@@ -81,11 +81,11 @@ class Agent(AbstractUser):
         default=0, editable=False, help_text=_("Raised to end all sessions of this agent.")
     )
 
-    objects: ClassVar[AgentManager] = AgentManager()  # type: ignore[assignment]
+    objects: ClassVar[AgentManager] = AgentManager()
 
     class Meta(AbstractUser.Meta):
-        verbose_name = _("agent")
-        verbose_name_plural = _("agents")
+        verbose_name = _("agent")  # type: ignore[assignment]
+        verbose_name_plural = _("agents")  # type: ignore[assignment]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 name="agent_capacity_is_0_to_20",
@@ -126,7 +126,7 @@ class Agent(AbstractUser):
 
     def get_session_auth_fallback_hash(self) -> Any:
         """The same, for keys that are being rotated (Django's SECRET_KEY_FALLBACKS)."""
-        for fallback in super().get_session_auth_fallback_hash():  # type: ignore[misc]
+        for fallback in super().get_session_auth_fallback_hash():
             yield self._epoch_hash(fallback)
 
 

@@ -17,4 +17,5 @@ def database_now() -> dt.datetime:
         (now,) = cursor.fetchone()
     if isinstance(now, str):
         return dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
-    return now.astimezone(dt.UTC)
+    moment: dt.datetime = now
+    return moment.astimezone(dt.UTC)

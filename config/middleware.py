@@ -46,7 +46,7 @@ class StaffLanguageMiddleware:
         if request.path_info.startswith("/chat/") or not request.user.is_authenticated:
             return self.get_response(request)
         with translation.override(request.user.language):
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
             response.headers["Content-Language"] = request.user.language
         return response

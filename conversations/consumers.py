@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http.request import QueryDict
 from django.urls import path
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from agents import actions as agent_actions
@@ -47,7 +47,7 @@ class Flood(Exception):
     """So many frames that even answering them would be too much."""
 
 
-class LiveConsumer(AsyncWebsocketConsumer):
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """What both sockets share: parsing, limits, answers, and one page that is kept in step."""
 
     channel_layer_alias = "none"  # the process has one channel; a socket needs none
@@ -78,7 +78,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if code is not None:
             await self.close(code)
             return
-        await self.send_frame({"is": "hello", "now": timezone.now().isoformat()})
+        await self.send_frame({"is": "hello", "now": current_pages().now().isoformat()})
         if self.page is not None:
             self.page.start()
 
@@ -118,7 +118,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _do(self, frame: dict[str, Any]) -> None:
         command = frame.get("do")
         if command == "ping":
-            await self.send_frame({"is": "pong", "now": timezone.now().isoformat()})
+            await self.send_frame({"is": "pong", "now": current_pages().now().isoformat()})
         elif isinstance(command, str) and command in self.commands and self.page is not None:
             await getattr(self, f"do_{command}")(frame)
         else:

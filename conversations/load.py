@@ -25,4 +25,5 @@ def with_load(agents: QuerySet[Agent]) -> QuerySet[Agent]:
 
 def load_of(agent: Agent) -> int:
     """How many places of this agent are taken now."""
-    return with_load(Agent.objects.filter(pk=agent.pk)).values_list("load", flat=True).get()
+    load: int = with_load(Agent.objects.filter(pk=agent.pk)).values_list("load", flat=True).get()  # type: ignore[misc]
+    return load

@@ -115,7 +115,7 @@ class Conversation(models.Model):
         ordering = ["-pk"]
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
-        permissions: ClassVar[list[tuple[str, str]]] = [("supervise_conversation", _("Can step into conversations"))]
+        permissions = [("supervise_conversation", _("Can step into conversations"))]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["visitor"], condition=Q(state__in=OPEN_STATES), name="one_open_conversation_per_visitor"

@@ -7,10 +7,13 @@ sending, in order. What a page was sent is remembered, so that a change goes out
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from django.utils import timezone
 
 from config.live import Hub, Ring
 from config.threads import in_thread
@@ -310,6 +313,11 @@ class Pages:
         self.visitors: dict[int, set[VisitorPage]] = defaultdict(set)
         self.desks: dict[int, set[DeskPage]] = defaultdict(set)
         self.lines: dict[int, QueueLine] = {}
+        self.clock_lead = dt.timedelta()  # of the database's clock over this process's
+
+    def now(self) -> dt.datetime:
+        """The database's time, as of the last heartbeat: pages count their timers by it."""
+        return timezone.now() + self.clock_lead
 
     def add(self, page: Page) -> None:
         """Join first; the page reads when it starts."""

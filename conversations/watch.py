@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from agents import actions as agent_actions
 from agents.models import Agent
@@ -61,7 +62,8 @@ class Watch:
     async def beat(self) -> None:
         """Renew the leases of everybody whose page is open here, until cancelled."""
         while True:
-            await in_thread(renew)(list(self._pages.desks), list(self._pages.visitors))
+            now = await in_thread(renew)(list(self._pages.desks), list(self._pages.visitors))
+            self._pages.clock_lead = now - timezone.now()
             await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
 
     async def _poll(self) -> None:

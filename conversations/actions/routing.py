@@ -91,7 +91,7 @@ def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
 def free_agents(now: dt.datetime) -> QuerySet[Agent]:
     """Agents who can be offered something now, with their `load`."""
     ready = Agent.objects.filter(state=AgentState.AVAILABLE, connected_until__gt=now, is_active=True, capacity__gt=0)
-    return with_load(ready).filter(load__lt=F("capacity"))
+    return with_load(ready).filter(load__lt=F("capacity"))  # type: ignore[misc]
 
 
 def not_offered() -> QuerySet[Conversation]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -144,7 +145,7 @@ def post(request: HttpRequest) -> HttpResponse:
         key = request.POST.get("key") or str(uuid.uuid4())
         return messaging.post(messaging.Draft(mine.pk, Party.VISITOR, request.POST.get("text", ""), key))
 
-    return answer_message(request, send, back_to="chat:conversation")
+    return answer_message(request, send, back_to=reverse("chat:conversation"))
 
 
 @never_cache

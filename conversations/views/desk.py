@@ -7,6 +7,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -68,7 +69,7 @@ def show(request: HttpRequest, place: Participant | None) -> HttpResponse:
     if is_live:
         response = render(request, "desk/_swap.html", context)
         if place is not None and request.method == "POST":
-            response.headers["HX-Push-Url"] = f"/desk/conversations/{place.conversation_id}/"
+            response.headers["HX-Push-Url"] = reverse("desk:conversation", args=[place.conversation_id])
         return response
     open_id = place.conversation_id if place else None
     return render(request, "desk/page.html", context | desk_context(load_desk(agent.pk), open_id))
@@ -132,7 +133,7 @@ def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
             messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk)
         )
 
-    return answer_message(request, send, back_to="desk:conversation", conversation_id=conversation_id)
+    return answer_message(request, send, back_to=reverse("desk:conversation", args=[conversation_id]))
 
 
 @require_POST
@@ -160,7 +161,11 @@ def closing_reasons(request: HttpRequest, conversation_id: int) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("desk:home")
     response = render(request, "desk/_swap.html", {"agent": agent, **NO_CUSTOMER})
-    for name, value in {"HX-Retarget": "#conversation", "HX-Reswap": "outerHTML", "HX-Push-Url": "/desk/"}.items():
+    for name, value in {
+        "HX-Retarget": "#conversation",
+        "HX-Reswap": "outerHTML",
+        "HX-Push-Url": reverse("desk:home"),
+    }.items():
         response.headers[name] = value
     return response
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 
 from config.refusal import Refused
 from conversations.actions.messaging import Posted
 
 
-def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to: str, **address: int) -> HttpResponse:
+def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to: str) -> HttpResponse:
     """Frames for the page's script, the page again for a plain form; a plain form's refusal has its own page."""
     if "application/json" not in request.headers.get("Accept", ""):
         send()
-        return redirect(back_to, **address)
+        return HttpResponseRedirect(back_to)
     try:
         message = send().message
     except Refused as refusal:
