@@ -35,7 +35,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(DEPLOY) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	! grep -n '://' requirements.txt requirements-dev.txt tests/browser/package-lock.json
