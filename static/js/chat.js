@@ -69,16 +69,26 @@ function tellSeen() {
 function startComposer() {
   const form = document.querySelector("#composer form.composer");
   if (form === composerForm) return;
-  const hadFocus = document.activeElement === document.body;
+  const unsent = composer?.text ?? "";
   composerForm = form;
   composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, onSend: () => thread.toEnd() });
+  if (form) return;
+  showUnsent(unsent);
   // Whoever was writing when the box went away finds the way on under his hands.
-  if (!form && hadFocus && connection) document.querySelector("#composer button")?.focus();
+  if (document.activeElement === document.body) document.querySelector("#composer button")?.focus();
+}
+
+/** The chat ended in the middle of a sentence: it can still be copied. */
+function showUnsent(text) {
+  const place = document.querySelector("#composer [data-unsent]");
+  if (!place || !text.trim()) return;
+  place.querySelector("textarea").value = text;
+  place.hidden = false;
 }
 
 /** Say a change of the status once; replaced elements are not announced by themselves. */
 function announce() {
-  const words = [...document.querySelectorAll("#status [data-announce]")].map((part) => part.innerText.trim()).join(". ");
+  const words = [...document.querySelectorAll("#status [data-announce]")].map((part) => part.innerText.trim().replace(/\s*\n\s*/g, ". ")).join(". ");
   const announcer = document.getElementById("announcer");
   if (announcer.textContent !== words) announcer.textContent = words;
 }
@@ -109,6 +119,8 @@ function openConnection() {
 }
 
 startComposer();
+// Not on a phone, where the focus would raise the keyboard over what is to be read first.
+if (matchMedia("(pointer: fine)").matches) composer?.focus();
 startEnding();
 followKeyboard();
 document.addEventListener("visibilitychange", tellSeen);

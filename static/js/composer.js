@@ -1,7 +1,7 @@
 /**
  * The compose box: Enter sends, Shift+Enter breaks the line, and what is typed stays over a reload.
  *
- * openComposer(form, {outbox, conversation, scope, onSend(entry)}) -> {putBack(text), focus()}
+ * openComposer(form, {outbox, conversation, scope, onSend(entry)}) -> {text, putBack(text), focus()}
  *
  * The form has a textarea, and by data attributes the sentences of what it refuses before sending: data-limit with
  * data-limit-sentence (nothing is cut off silently), data-reserved with data-reserved-sentence (characters that this
@@ -32,6 +32,11 @@ class Composer {
       this.#send();
     });
     this.#typed();
+  }
+
+  /** What is typed and not sent. */
+  get text() {
+    return this.#field.value;
   }
 
   /** Take a text back for editing; what is being typed is kept below it. */
