@@ -68,6 +68,8 @@ def address_of(options: dict[str, Any]) -> str:
 
 def refusal(options: dict[str, Any], reason: str) -> str:
     """Why nothing listens, as a sentence that says what to do."""
+    if options["unix"]:
+        return f"The server cannot listen on {options['unix']}: {reason}"
     if "Address already in use" in reason:
         return (
             f"Port {options['port']} on {options['host']} is in use by another program. "
