@@ -57,6 +57,7 @@ class Thread {
     this.#last = Math.max(this.#last, last, ...added.map((item) => Number(item.dataset.number)));
     this.#list.dataset.last = this.#last;
     if (!added.length) return added;
+    this.#arrange(earliest(added));
     showTimes(this.#list);
     if (this.#isAtEnd) this.toEnd();
     else if (this.#jump && added.some((item) => item.matches(".theirs"))) this.#jump.hidden = false;
@@ -116,10 +117,10 @@ class Thread {
     const belowTheEye = this.#box.scrollHeight - this.#box.scrollTop;
     this.#isAtEnd = false;
     const next = template.content.querySelector("#earlier");
-    if (next) place.replaceWith(next);
-    else place.remove();
-    for (const item of template.content.querySelectorAll("li[data-number]")) this.#insert(item);
+    place.remove();
+    template.content.querySelectorAll("li[data-number]").forEach((item) => this.#insert(item));
     if (next) this.#list.prepend(next);
+    this.#arrange(this.#list.firstElementChild);
     showTimes(this.#list);
     this.#box.scrollTop = this.#box.scrollHeight - belowTheEye;
     (next?.querySelector("a") ?? this.#box).focus({ preventScroll: true });
@@ -148,7 +149,6 @@ class Thread {
       document.getElementById(`pending-${item.dataset.key}`)?.remove();
       this.#options.outbox?.arrived(item.dataset.key);
     }
-    this.#arrange(item);
     return true;
   }
 
@@ -208,6 +208,10 @@ class Thread {
     item.querySelector("[data-edit]").hidden = !isFailed || !this.#options.onEdit;
     if (isFailed && this.#isAtEnd) this.toEnd();
   }
+}
+
+function earliest(items) {
+  return items.reduce((first, item) => (Number(item.dataset.number) < Number(first.dataset.number) ? item : first));
 }
 
 /** Whether the second follows the first as one breath of the same speaker. */
