@@ -5,7 +5,7 @@ import { showNotice } from "./notices.js";
 
 const desk = document.getElementById("desk");
 let visit = 0;
-let finished = "";
+let finishing = "";
 
 function put(id, element) {
   const place = document.getElementById(id);
@@ -13,11 +13,19 @@ function put(id, element) {
   window.htmx.process(element);
 }
 
+function empty(id) {
+  put(id, document.getElementById(`no-${id}`).content.firstElementChild.cloneNode(true));
+}
+
 /** Show that nothing is open. */
 function showNothing() {
-  for (const id of ["conversation", "customer"]) {
-    put(id, document.getElementById(`no-${id}`).content.firstElementChild.cloneNode(true));
-  }
+  empty("conversation");
+  empty("customer");
+}
+
+/** Never leave one customer's details beside another's conversation; the right ones are on their way. */
+export function clearOtherCustomer(current) {
+  if (document.getElementById("customer").dataset.conversation !== current.id) empty("customer");
 }
 
 /** Read the whole page of a place and take the conversation and its customer from it. */
@@ -61,7 +69,7 @@ export function leaveWhatIsGone(current) {
   const hadFocus = current.element.contains(document.activeElement) || document.activeElement === document.body;
   showNothing();
   history.replaceState({ htmx: true }, "", desk.dataset.home);
-  if (finished === current.id) say(words("finished", { name: current.name }));
+  if (finishing === current.id) say(words("finished", { name: current.name }));
   else showNotice(words("gone", { name: current.name }), "info");
   if (hadFocus) document.getElementById("conversation").focus();
   return true;
@@ -121,8 +129,11 @@ export function startNavigation(onShown) {
     event.detail.shouldSwap = false; // signed out meanwhile
     location.assign(desk.dataset.home);
   });
+  // The socket may tell that the conversation is closed before the answer to its closing reason is here.
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("dialog[data-closing] form")) finishing = document.getElementById("conversation").dataset.conversation;
+  });
   document.body.addEventListener("htmx:afterRequest", (event) => {
-    const form = event.detail.elt;
-    if (event.detail.successful && form.matches?.("dialog form")) finished = document.getElementById("conversation").dataset.conversation;
+    if (event.detail.failed) finishing = "";
   });
 }

@@ -3,9 +3,10 @@
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
 import { forgetDismissals, showClosing, startDialogs } from "./desk-closing.js";
+import { showDevices } from "./desk-device.js";
 import { keepWhatIsInUse } from "./desk-keep.js";
 import { startMenu } from "./desk-menu.js";
-import { leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
+import { clearOtherCustomer, leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
 import { openConversation } from "./desk-conversation.js";
 import { lookAtRequests, startRequests } from "./desk-requests.js";
 import { startSound } from "./desk-sound.js";
@@ -67,6 +68,7 @@ function settled() {
     current?.close();
     current = openConversation(element, { outbox, send, scope });
     forgetDismissals();
+    clearOtherCustomer(current);
     if (came !== undefined && came !== current.id) {
       send({ do: "open", conversation: current.id ? Number(current.id) : null, last: current.last });
     }
@@ -75,11 +77,14 @@ function settled() {
   if (leaveWhatIsGone(current)) return settled();
   markOpen(current);
   showDurations();
+  showDevices();
   showClosing();
   lookAtRequests();
   current.seen();
 }
 
+// At once: for a moment a new compose box would otherwise stand there that does not know what Enter means.
+window.htmx.config.defaultSettleDelay = 0;
 keepWhatIsInUse();
 startSound();
 startMenu();
