@@ -48,6 +48,7 @@ class AgentAdmin(UserAdmin):
     ordering = ["first_name", "last_name", "username"]
     list_select_related = ["idle_reason"]
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ["groups", "user_permissions"]
     readonly_fields: Any = ["shown_state", "shown_seen_at", "last_login", "date_joined"]
     actions = ["make_available", "make_idle", "sign_out"]
@@ -167,7 +168,6 @@ class IdleReasonAdmin(RetiredNotDeletedAdmin):
     """Idle reasons, in the order of the menu."""
 
     list_display = ["name", "order", "is_in_use"]
-    list_editable = ["order", "is_in_use"]
     list_filter = ["is_in_use"]
     search_fields = ["name"]
     ordering = ["order", "name"]
@@ -184,7 +184,6 @@ class AgentStateChangeAdmin(ReadOnlyAdmin):
     """Who changed which state, when and why: to read."""
 
     list_display = ["agent", "from_state", "to_state", "reason", "changed_by", "by", "shown_at"]
-    list_display_links = None
     list_filter = ["to_state", "changed_by"]
     list_select_related = ["agent", "reason", "by"]
     search_fields = ["agent__username", "agent__first_name", "agent__last_name"]

@@ -10,6 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +31,7 @@ def moment(at: Any) -> str | SafeString:
     """A time that the page's script shows in the reader's own zone."""
     if at is None:
         return "–"
-    return format_html('<time datetime="{}" data-moment>{} UTC</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
+    return format_html('<time datetime="{}" data-moment="minute">{} UTC</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
 
 
 def duration(seconds: float | None) -> str:
@@ -49,6 +51,34 @@ class LatestPaginator(Paginator):  # type: ignore[type-arg]
         """How many rows there are, up to the most that a list shows."""
         rows = self.object_list[:MOST_LISTED]
         return rows.count() if isinstance(rows, QuerySet) else len(rows)
+
+
+class LabelledInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Rows of a table whose fields say what they are to people who do not see the head of the column."""
+
+    extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+        """The stock field, with its label."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[arg-type]
+        if field is not None:
+            widget = getattr(field.widget, "widget", field.widget)
+            widget.attrs["aria-label"] = capfirst(field.label)
+            for link in ("can_add_related", "can_change_related", "can_view_related"):
+                setattr(field.widget, link, False)
+        return field
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """The stock formset, with a label for Delete."""
+        stock: Any = super().get_formset(request, obj, **kwargs)
+
+        class Labelled(stock):  # type: ignore[misc]
+            def add_fields(self, form: Any, index: int | None) -> None:
+                super().add_fields(form, index)
+                if DELETION_FIELD_NAME in form.fields:
+                    form.fields[DELETION_FIELD_NAME].widget.attrs["aria-label"] = gettext("Delete")
+
+        return Labelled
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -75,6 +105,8 @@ class RetiredNotDeletedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows with `is_in_use`: what has a history is taken out of use; only what never served can be deleted."""
 
     actions = ["delete_selected", "retire"]
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     def has_history(self, row: Model) -> bool:
         """Whether something refers to the row, so that it must stay."""

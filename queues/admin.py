@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agents.states import AgentState
-from config.admin_parts import RetiredNotDeletedAdmin
+from config.admin_parts import LabelledInline, RetiredNotDeletedAdmin
 from queues.forms import (
     ClosingReasonForm,
     ClosingReasonFormSet,
@@ -23,55 +23,50 @@ from queues.hours import is_open
 from queues.models import ClosingReason, Holiday, OpeningHours, Queue, QueueMembership
 
 
-class MembersInline(admin.TabularInline):  # type: ignore[type-arg]
+class MembersInline(LabelledInline):
     """Who serves the queue."""
 
     model = QueueMembership
     fields = ["agent", "rank"]
     autocomplete_fields = ["agent"]
     ordering = ["rank", "agent__first_name"]
-    extra = 0
 
 
-class QueuesOfAgentInline(admin.TabularInline):  # type: ignore[type-arg]
+class QueuesOfAgentInline(LabelledInline):
     """Which queues an agent serves."""
 
     model = QueueMembership
     fields = ["queue", "rank"]
     autocomplete_fields = ["queue"]
     ordering = ["queue__name"]
-    extra = 0
     verbose_name = _("queue")
     verbose_name_plural = _("queues")
 
 
-class OpeningHoursInline(admin.TabularInline):  # type: ignore[type-arg]
+class OpeningHoursInline(LabelledInline):
     """When the queue is open; always, while there is none."""
 
     model = OpeningHours
     form = OpeningHoursForm
     formset = OpeningHoursFormSet
     ordering = ["weekday", "opens_at"]
-    extra = 0
 
 
-class HolidayInline(admin.TabularInline):  # type: ignore[type-arg]
+class HolidayInline(LabelledInline):
     """Days on which the queue is closed."""
 
     model = Holiday
     fields = ["date", "name"]
     ordering = ["date"]
-    extra = 0
 
 
-class ClosingReasonInline(admin.TabularInline):  # type: ignore[type-arg]
+class ClosingReasonInline(LabelledInline):
     """Why conversations of the queue end."""
 
     model = ClosingReason
     form = ClosingReasonForm
     formset = ClosingReasonFormSet
     ordering = ["order", "label"]
-    extra = 0
     min_num = 1
 
 
@@ -86,7 +81,6 @@ class QueueAdmin(RetiredNotDeletedAdmin):
     search_help_text = _("Name or slug.")
     prepopulated_fields = {"slug": ["name"]}
     autocomplete_fields = ["overflow_queue"]
-    show_full_result_count = False
     fieldsets = [
         (_("Basics"), {"fields": ["name", "slug", "is_in_use", "greeting", "requires_email"]}),
         (
@@ -154,7 +148,6 @@ class ClosingReasonAdmin(RetiredNotDeletedAdmin):
     search_fields = ["label", "queue__name"]
     search_help_text = _("Label or queue.")
     ordering = ["queue__name", "order", "label"]
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """On the page of its queue, where the default is checked."""
