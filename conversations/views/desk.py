@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from agents import actions as agent_actions
 from agents.models import Agent
@@ -41,7 +41,7 @@ from conversations.views.messages import answer_message, number_in
 
 
 @never_cache
-@require_GET
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The desk without an open conversation."""
@@ -49,7 +49,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @login_required
 def conversation(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """One of the agent's conversations."""
@@ -176,7 +176,7 @@ def _closing_page(request: HttpRequest, context: dict[str, Any], *, status: int 
 
 
 @never_cache
-@require_GET
+@require_safe
 @login_required
 def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """An earlier conversation, to read."""
@@ -187,7 +187,7 @@ def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @login_required
 def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The lines above those that the page shows."""
@@ -197,7 +197,7 @@ def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @login_required
 def poll(request: HttpRequest) -> HttpResponse:
     """What a desk without a socket lacks: the same frames that the socket would send."""
