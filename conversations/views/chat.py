@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.clock import database_now
 from config.refusal import TooFast
@@ -35,7 +35,7 @@ NO_CONVERSATION = _("There is no conversation in this browser any more. Start a 
 
 
 @never_cache
-@require_GET
+@require_safe
 def queues(request: HttpRequest) -> HttpResponse:
     """Choose what the chat is about."""
     now = database_now()
@@ -120,7 +120,7 @@ def _opening(request: HttpRequest, form: StartForm, token_hash: str) -> Opening:
 
 
 @never_cache
-@require_GET
+@require_safe
 def conversation(request: HttpRequest) -> HttpResponse:
     """The visitor's conversation: waiting, talking, or ended."""
     mine = _conversation_of(request)
@@ -160,7 +160,7 @@ def end(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 def poll(request: HttpRequest) -> HttpResponse:
     """What a page without a socket lacks: the same frames that the socket would send."""
     mine = _required(request)
@@ -175,17 +175,19 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @xframe_options_sameorigin
 def thread(request: HttpRequest) -> HttpResponse:
-    """The thread alone, for browsers without script: framed by the page, it reloads itself."""
+    """The thread alone, for browsers without script: framed by the page, it reloads itself at its end."""
     mine = _required(request)
     presence.visitors_seen([mine.pk])
-    return render(request, "chat/thread.html", _page_context(mine))
+    before = number_in(request, "before") or None
+    context = thread_context(mine, Audience.VISITOR, before=before) | {"is_newest": before is None}
+    return render(request, "chat/thread.html", context)
 
 
 @never_cache
-@require_GET
+@require_safe
 def earlier(request: HttpRequest) -> HttpResponse:
     """The lines above those that the page shows."""
     mine = _required(request)
