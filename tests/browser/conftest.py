@@ -32,7 +32,7 @@ def person(browser, portal):
     contexts, faults = [], []
 
     def open_page(**options):
-        context = browser.new_context(base_url=portal.url, **{"locale": "en-GB", **options})
+        context = browser.new_context(**{"base_url": portal.url, "locale": "en-GB", **options})
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
