@@ -1,6 +1,6 @@
 """Admin of agents: who they are and what they may do. Their states change through the actions alone."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
@@ -34,7 +34,7 @@ def may_edit(editor: Any, agent: Agent) -> bool:
     return not rights.exclude(pk__in=own.values("pk")).exists()
 
 
-class AgentAdmin(UserAdmin):
+class AgentAdmin(UserAdmin):  # type: ignore[type-arg]
     """Agents. The app that knows conversations registers it, with their queues and their load."""
 
     form = AgentForm
@@ -42,7 +42,7 @@ class AgentAdmin(UserAdmin):
     change_password_form = AgentPasswordForm
     list_display: Any = ["shown_name", "username", "shown_state", "capacity", "is_active"]
     list_display_links = ["shown_name"]
-    list_filter: Any = ["state", "is_active", "is_staff"]
+    list_filter: ClassVar[Any] = ["state", "is_active", "is_staff"]
     search_fields = ["username", "first_name", "last_name", "email"]
     search_help_text = _("Name, username or email.")
     ordering = ["first_name", "last_name", "username"]
@@ -50,7 +50,7 @@ class AgentAdmin(UserAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ["groups", "user_permissions"]
-    readonly_fields: Any = ["shown_state", "shown_seen_at", "last_login", "date_joined"]
+    readonly_fields: ClassVar[Any] = ["shown_state", "shown_seen_at", "last_login", "date_joined"]
     actions = ["make_available", "make_idle", "sign_out"]
     add_fieldsets: Any = [
         (None, {"fields": ["username", "usable_password", "password1", "password2"]}),
@@ -102,7 +102,7 @@ class AgentAdmin(UserAdmin):
             return
         self.message_user(request, gettext("%s is signed out.") % agent, messages.INFO)
 
-    @admin.display(description=_("name"), ordering=["first_name", "last_name"])
+    @admin.display(description=_("name"), ordering="first_name")
     def shown_name(self, agent: Agent) -> str:
         """The name that visitors see."""
         return agent.name
@@ -189,7 +189,7 @@ class AgentStateChangeAdmin(ReadOnlyAdmin):
     search_fields = ["agent__username", "agent__first_name", "agent__last_name"]
     search_help_text = _("Name or username of the agent.")
     ordering = ["-pk"]
-    sortable_by: Any = []
+    sortable_by: ClassVar[Any] = []
 
     @admin.display(description=_("at"))
     def shown_at(self, change: AgentStateChange) -> str | SafeString:

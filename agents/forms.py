@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent, IdleReason
 
 
-class NewAgentForm(AdminUserCreationForm):
+class NewAgentForm(AdminUserCreationForm):  # type: ignore[type-arg]
     """A new agent, with or without a password of his own."""
 
     class Meta(AdminUserCreationForm.Meta):
@@ -17,7 +17,7 @@ class NewAgentForm(AdminUserCreationForm):
         fields = ("username", "first_name", "last_name", "email", "language", "capacity")
 
 
-class AgentForm(UserChangeForm):
+class AgentForm(UserChangeForm):  # type: ignore[type-arg]
     """What a supervisor keeps about an agent."""
 
     class Meta(UserChangeForm.Meta):
@@ -25,12 +25,12 @@ class AgentForm(UserChangeForm):
         fields = "__all__"
 
 
-class AgentPasswordForm(AdminPasswordChangeForm):
+class AgentPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     """A new password for an agent, saved alone: his state may have changed while the page was open."""
 
     def save(self, commit: bool = True) -> Any:
         """Save the password and nothing else."""
-        agent = self.set_password_and_save(self.user, commit=False)
+        agent = super().save(commit=False)
         if commit:
             agent.save(update_fields=["password"])
         return agent

@@ -62,7 +62,7 @@ class LabelledInline(admin.TabularInline):  # type: ignore[type-arg]
         """The stock field, with its label."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[arg-type]
         if field is not None:
-            widget = getattr(field.widget, "widget", field.widget)
+            widget: Any = getattr(field.widget, "widget", field.widget)
             widget.attrs["aria-label"] = capfirst(field.label)
             for link in ("can_add_related", "can_change_related", "can_view_related"):
                 setattr(field.widget, link, False)
@@ -201,5 +201,5 @@ def ask(
         "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
         "media": model_admin.media,
     }
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/ask.html", context, status=422 if form.errors else 200)

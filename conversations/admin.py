@@ -1,6 +1,6 @@
 """Admin of conversations: read as transcripts, repaired through the actions; and what admin shows live elsewhere."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -90,7 +90,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         "or words of its messages in “quotation marks” (the latest 200,000 messages are searched)."
     )
     ordering = ["-pk"]
-    sortable_by: Any = []
+    sortable_by: ClassVar[Any] = []
     fields = ["visitor_name"]
     actions = ["send_back", "finish"]
     change_form_template = "admin/conversations/conversation/change_form.html"
@@ -243,7 +243,7 @@ class AgentWithWorkAdmin(AgentAdmin):
     """Agents, with their queues and their load."""
 
     inlines = [QueuesOfAgentInline]
-    list_display = ["shown_name", "username", "shown_state", "capacity", "shown_load", "shown_queues", "is_active"]
+    list_display: Any = ["shown_name", "username", "shown_state", "capacity", "shown_load", "shown_queues", "is_active"]
     list_filter = ["state", "queues", "is_active", "is_staff"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
@@ -274,7 +274,7 @@ class AgentWithWorkAdmin(AgentAdmin):
 class QueueWithLineAdmin(QueueAdmin):
     """Queues, with who waits in them."""
 
-    list_display = ["name", "is_in_use", "priority", "shown_members", "shown_waiting", "shown_open"]
+    list_display: Any = ["name", "is_in_use", "priority", "shown_members", "shown_waiting", "shown_open"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
         """With the line counted by its index."""

@@ -1,9 +1,9 @@
 """Admin of queues, with their members, hours and closing reasons on one page."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, F, Model, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -110,21 +110,17 @@ class QueueAdmin(RetiredNotDeletedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
         """With the members counted and the hours at hand: constant queries, however many queues."""
         available = Q(memberships__agent__state=AgentState.AVAILABLE, memberships__agent__is_active=True)
-        return (
-            super()
-            .get_queryset(request)
-            .prefetch_related("opening_hours", "holidays")
-            .annotate(
-                members_total=Count("memberships", filter=Q(memberships__agent__is_active=True)),
-                members_available=Count("memberships", filter=available),
-            )
+        queues: QuerySet[Queue] = super().get_queryset(request)
+        return queues.prefetch_related("opening_hours", "holidays").annotate(
+            members_total=Count("memberships", filter=Q(memberships__agent__is_active=True)),
+            members_available=Count("memberships", filter=available),
         )
 
     def has_history(self, row: Model) -> bool:
         """Whether the queue ever had a conversation."""
         return bool(row.conversations.exists())  # type: ignore[attr-defined]
 
-    @admin.display(description=_("members available"), ordering=F("members_available"))
+    @admin.display(description=_("members available"), ordering="members_available")
     def shown_members(self, queue: Any) -> str:
         """How many of the members take offers now."""
         return f"{queue.members_available} / {queue.members_total}"

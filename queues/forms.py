@@ -75,10 +75,15 @@ def _overflow_chain(first: Queue) -> Iterator[int]:
         place = next_of.get(place)
 
 
+def is_deleted(formset: Any, form: Any) -> bool:
+    """Whether the row is marked for deletion."""
+    return bool(formset.can_delete and formset._should_delete_form(form))
+
+
 def kept(formset: forms.BaseInlineFormSet) -> Iterator[dict[str, Any]]:  # type: ignore[type-arg]
     """The rows that will stand after the save, as far as they are valid."""
     for form in formset.forms:
-        if formset._should_delete_form(form) or form.errors or (not form.instance.pk and not form.has_changed()):
+        if is_deleted(formset, form) or form.errors or (not form.instance.pk and not form.has_changed()):
             continue
         yield form.cleaned_data
 
@@ -113,7 +118,7 @@ class ClosingReasonForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _get_validation_exclusions(self) -> set[str]:
         # The default moves from one row to another in one save; alone, each row would see the old one.
-        return {*super()._get_validation_exclusions(), "is_default"}
+        return {*super()._get_validation_exclusions(), "is_default"}  # type: ignore[misc]
 
 
 class ClosingReasonFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
@@ -123,14 +128,14 @@ class ClosingReasonFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         """Refuse what would leave agents or the wrap-up limit without a reason to submit."""
         # First, because the stock check names every conversation that used the reason.
         for form in self.forms:
-            if form.instance.pk and self._should_delete_form(form) and form.instance.conversations.exists():
+            if form.instance.pk and is_deleted(self, form) and form.instance.conversations.exists():
                 sentence = _(
                     "“%(name)s” is part of the history and cannot be deleted. Take it out of use instead: "
                     "it leaves the list."
                 )
                 raise ValidationError(sentence, params={"name": form.instance})
         super().clean()
-        if any(form.errors for form in self.forms if not self._should_delete_form(form)):
+        if any(form.errors for form in self.forms if not is_deleted(self, form)):
             return
         rows = list(kept(self))
         labels = [row["label"].lower() for row in rows]

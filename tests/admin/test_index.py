@@ -115,3 +115,30 @@ def test_a_supervisor_reads_his_own_language(client, vera):
     page = client.get(reverse("admin:index")).content.decode()
 
     assert '<html lang="es"' in page
+
+
+@pytest.mark.parametrize("name", ["agents_agent", "queues_queue", "queues_closingreason", "agents_idlereason"])
+@pytest.mark.parametrize("direction", ["", "-"])
+def test_every_column_sorts(client, name, direction):
+    orders = make.queue("Orders", members=[make.agent("Lucía"), make.agent("Jonas")])
+    make.closing_reason(orders)
+    make.idle_reason()
+
+    for column in range(1, 8):
+        response = client.get(reverse(f"admin:{name}_changelist"), {"o": f"{direction}{column}"})
+
+        assert response.status_code == 200
+        assert len(response.context["cl"].result_list) > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "term"), [("queuemembership", "agent", "Luc"), ("queue", "overflow_queue", "Ord")]
+)
+def test_agents_and_queues_are_found_while_typing(client, model, field, term):
+    make.queue("Orders", members=[make.agent("Lucía")])
+
+    response = client.get(
+        reverse("admin:autocomplete"), {"app_label": "queues", "model_name": model, "field_name": field, "term": term}
+    )
+
+    assert [row["text"] for row in response.json()["results"]] in (["Lucía"], ["Orders"])
