@@ -44,6 +44,14 @@ class IdleReason(models.Model):
         return self.name
 
 
+class Sound(models.TextChoices):
+    """How a request rings; each is made by the page itself."""
+
+    BELL = "bell", _("Bell")
+    CHIME = "chime", _("Chime")
+    PULSE = "pulse", _("Pulse")
+
+
 class Agent(AbstractUser):
     """A person who signs in: an agent at the desk, a supervisor in admin, or both."""
 
@@ -54,6 +62,12 @@ class Agent(AbstractUser):
         help_text=_("How many conversations at once, 0 to 20. Requests and wrap-ups count too."),
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
+
+    sound_volume = models.PositiveSmallIntegerField(
+        _("volume of sounds"), default=70, validators=[MaxValueValidator(100)], help_text=_("0 (silent) to 100.")
+    )
+    request_sound = models.CharField(_("sound of requests"), max_length=10, choices=Sound, default=Sound.BELL)
+    has_message_sound = models.BooleanField(_("sound for messages"), default=True)
 
     state = models.CharField(_("state"), max_length=10, choices=AgentState, default=AgentState.OFFLINE, editable=False)
     idle_reason = models.ForeignKey(

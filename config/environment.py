@@ -95,6 +95,22 @@ class Environment:
         options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10}
         return {"OPTIONS": options, "CONN_MAX_AGE": 0}
 
+    def file_storage(self) -> dict[str, object]:
+        """Where files lie: a folder, or an S3-compatible bucket when FILES_BUCKET names one."""
+        bucket = self.text("FILES_BUCKET")
+        if not bucket:
+            return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        options: dict[str, object] = {"bucket_name": bucket, "default_acl": "private", "querystring_auth": True}
+        for option, name in (
+            ("endpoint_url", "FILES_ENDPOINT"),
+            ("region_name", "FILES_REGION"),
+            ("access_key", "FILES_ACCESS_KEY"),
+            ("secret_key", "FILES_SECRET_KEY"),
+        ):
+            if value := self.text(name):
+                options[option] = value
+        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
     def redis_url(self, *, is_sqlite: bool) -> str:
         """Where the doorbell rings between processes; only one process with SQLite can do without."""
         url = self.text("REDIS_URL")

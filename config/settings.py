@@ -114,8 +114,10 @@ TIME_ZONE = environment.text("TIME_ZONE", default="UTC")
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files that people send lie outside everything that is served; only the view that asks for the right reads them.
+MEDIA_ROOT = DATA_DIR / "files"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": environment.file_storage(),
     "staticfiles": {"BACKEND": "config.static.HashedStaticFilesStorage"},
 }
 
@@ -146,6 +148,12 @@ LOGGING = {
 }
 
 # The contact center's own rules (docs/deployment.md says what each changes).
+FILE_MEGABYTES = environment.number("FILE_MEGABYTES", 25, lowest=1, highest=1000)
+FILES_PER_MESSAGE = environment.number("FILES_PER_MESSAGE", 10, lowest=1, highest=50)
+FILES_PER_CONVERSATION = environment.number("FILES_PER_CONVERSATION", 100, lowest=1, highest=10_000)
+MEGABYTES_PER_CONVERSATION = environment.number("MEGABYTES_PER_CONVERSATION", 250, lowest=1, highest=100_000)
+# Where a virus scanner listens, like clamav://127.0.0.1:3310; empty: files are not scanned.
+FILE_SCANNER = environment.text("FILE_SCANNER")
 AGENT_GRACE_SECONDS = environment.number("AGENT_GRACE_SECONDS", 60, lowest=1, highest=3600)
 MESSAGES_PER_MINUTE = environment.number("MESSAGES_PER_MINUTE", 60, lowest=1, highest=100_000)
 CHATS_PER_HOUR = environment.number("CHATS_PER_HOUR", 30, lowest=1, highest=1_000_000)

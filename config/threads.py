@@ -6,7 +6,9 @@ are few, belong to the process, and keep their connections while they are good.
 """
 
 import asyncio
+import contextlib
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -46,5 +48,13 @@ def _run(work: Callable[[], T]) -> T:
 def close_connections() -> None:
     """Close what the threads hold: when the server stops, and after each test."""
     for pool, size in ((readers, THREADS), (writer, 1)):
-        for done in [pool.submit(connections.close_all) for _ in range(size)]:
+        # Each waits for the others, so that no thread takes two and leaves another's connection open.
+        together = threading.Barrier(size)
+        for done in [pool.submit(_close, together) for _ in range(size)]:
             done.result()
+
+
+def _close(together: threading.Barrier) -> None:
+    connections.close_all()
+    with contextlib.suppress(threading.BrokenBarrierError):
+        together.wait(timeout=5)

@@ -18,13 +18,13 @@ from agents import actions as agent_actions
 from agents.models import Agent
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
-from conversations import limits, visitors
+from conversations import groups, limits, visitors
 from conversations.access import conversation_of
 from conversations.actions import presence, reading
 from conversations.actions.messaging import Draft, Posted
 from conversations.models import Conversation
-from conversations.pages import DeskPage, Page, VisitorPage, current_pages
-from conversations.states import Party
+from conversations.pages import DeskPage, Page, VisitorPage, current_pages, posted_frame
+from conversations.states import MessageKind, Party
 
 logger = logging.getLogger(__name__)
 
@@ -143,10 +143,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def acknowledge(self, posted: Posted) -> None:
         """Tell the sender that the message is stored, and under which number."""
-        message = posted.message
-        await self.send_frame(
-            {"is": "posted", "key": message.key, "number": message.number, "conversation": message.conversation_id}
-        )
+        with translation.override(self.language):
+            frame = posted_frame(posted)
+        await self.send_frame(frame)
+
+    def tell_typing(self, conversation_id: int, by: int, name: str) -> None:
+        """Ring for the others who see the conversation; nothing is stored, and a lost ring costs nothing."""
+        ring = {"group": groups.thread(conversation_id), "what": "typing", "conversation": conversation_id}
+        current_pages().hub.ring_everywhere([{**ring, "by": by, "name": name}])
 
     async def disconnect(self, code: int) -> None:
         """Forget the page."""
@@ -161,7 +165,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 class ChatConsumer(LiveConsumer):
     """The visitor's socket."""
 
-    commands = frozenset({"post", "seen"})
+    commands = frozenset({"post", "got", "seen", "typing"})
     conversation: Conversation
 
     async def enter(self) -> int | None:
@@ -184,7 +188,16 @@ class ChatConsumer(LiveConsumer):
 
     async def do_seen(self, frame: dict[str, Any]) -> None:
         """The visitor saw the thread up to a number."""
-        await in_thread(reading.seen_by_visitor)(self.conversation.pk, _count(frame, "number"))
+        number = _count(frame, "number")
+        await in_thread(reading.marked_by_visitor)(self.conversation.pk, delivered=number, read=number)
+
+    async def do_got(self, frame: dict[str, Any]) -> None:
+        """The visitor's page has the thread up to a number."""
+        await in_thread(reading.marked_by_visitor)(self.conversation.pk, delivered=_count(frame, "number"))
+
+    async def do_typing(self, frame: dict[str, Any]) -> None:
+        """The visitor is writing."""
+        self.tell_typing(self.conversation.pk, 0, self.conversation.visitor_name.split(" ")[0])
 
     async def left(self) -> None:
         await asyncio.sleep(LEAVING_SECONDS)
@@ -195,7 +208,7 @@ class ChatConsumer(LiveConsumer):
 class DeskConsumer(LiveConsumer):
     """The agent's socket: all of the agent's conversations, not just the open one."""
 
-    commands = frozenset({"post", "seen", "open"})
+    commands = frozenset({"post", "got", "seen", "open", "typing"})
     agent: Agent
 
     async def enter(self) -> int | None:
@@ -226,7 +239,9 @@ class DeskConsumer(LiveConsumer):
         """A message by the agent."""
         limits.check_message(f"agent:{self.agent.pk}")
         conversation_id = _count(frame, "conversation", most=MOST_ID)
-        await self.post(Draft(conversation_id, Party.AGENT, _text(frame, "text"), _text(frame, "key"), self.agent.pk))
+        kind = MessageKind.NOTE if frame.get("note") is True else MessageKind.TEXT
+        text, key = _text(frame, "text"), _text(frame, "key")
+        await self.post(Draft(conversation_id, Party.AGENT, text, key, self.agent.pk, kind))
 
     async def do_open(self, frame: dict[str, Any]) -> None:
         """The page shows another conversation now, or none."""
@@ -237,7 +252,20 @@ class DeskConsumer(LiveConsumer):
     async def do_seen(self, frame: dict[str, Any]) -> None:
         """The agent saw a thread up to a number."""
         conversation_id = _count(frame, "conversation", most=MOST_ID)
-        await in_thread(reading.seen_by_agent)(conversation_id, _count(frame, "number"), by=self.agent)
+        number = _count(frame, "number")
+        await in_thread(reading.marked_by_agent)(conversation_id, by=self.agent, delivered=number, read=number)
+
+    async def do_got(self, frame: dict[str, Any]) -> None:
+        """A page of the agent has a thread up to a number."""
+        conversation_id = _count(frame, "conversation", most=MOST_ID)
+        await in_thread(reading.marked_by_agent)(conversation_id, by=self.agent, delivered=_count(frame, "number"))
+
+    async def do_typing(self, frame: dict[str, Any]) -> None:
+        """The agent is writing to the visitor; who does not take part is not heard."""
+        conversation_id = _count(frame, "conversation", most=MOST_ID)
+        assert isinstance(self.page, DeskPage)  # noqa: S101 - commands run only with a page
+        if self.page.desk is not None and conversation_id in self.page.desk.tasks:
+            self.tell_typing(conversation_id, self.agent.pk, self.agent.get_short_name() or self.agent.name)
 
     async def left(self) -> None:
         if self.agent.pk not in current_pages().desks:

@@ -8,6 +8,12 @@ from config.refusal import Invalid, Refused, TooFast
 __all__ = [
     "AgentFull",
     "AgentNotAvailable",
+    "AlreadyHere",
+    "ConferenceFull",
+    "NotAGuest",
+    "NotToYourself",
+    "NothingToCancel",
+    "NothingToEnd",
     "AlreadyEnded",
     "Gone",
     "Invalid",
@@ -94,6 +100,44 @@ class AgentNotAvailable(Refused):
     """The agent is not Available, or no desk of his is connected."""
 
     sentence = _("This agent is not available at the moment. Choose somebody else.")
+
+
+class NotToYourself(Invalid):
+    """Transferring to oneself, or inviting oneself."""
+
+    sentence = _("You have this conversation already. Choose a colleague.")
+
+
+class NothingToCancel(Refused):
+    """No transfer and no invitation is pending."""
+
+    sentence = _("There is nothing to cancel any more: the request was answered or withdrawn.")
+
+
+class AlreadyHere(Refused):
+    """The colleague is a guest of this conversation already."""
+
+    sentence = _("This colleague is in the conversation already.")
+
+
+class ConferenceFull(Refused):
+    """Three guests are the most."""
+
+    sentence = _(
+        "Three colleagues have joined already, which is the most. Choose another time, or let one leave first."
+    )
+
+
+class NotAGuest(Refused):
+    """The lead cannot leave; he transfers or ends."""
+
+    sentence = _("You lead this conversation, so you cannot leave it. Transfer or end it.")
+
+
+class NothingToEnd(Refused):
+    """There is no conference."""
+
+    sentence = _("There is no conference to end: no colleague is in the conversation any more.")
 
 
 class StillBusy(Refused):

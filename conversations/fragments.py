@@ -15,7 +15,7 @@ from agents.states import AgentState
 from conversations.access import earlier_of
 from conversations.forms import ClosingForm
 from conversations.line import Line, line_of
-from conversations.models import Conversation, Message, Offer, Participant
+from conversations.models import MOST_GUESTS, Conversation, Message, Offer, Participant
 from conversations.states import MessageKind, OfferState, Party, Role, State
 from conversations.thread import Audience, last_page, lines
 
@@ -50,6 +50,7 @@ class Task:
     revision: int = 0
     last_number: int = 0
     read_visitor_count: int = 0
+    visitor_marks: tuple[int, int] = (0, 0)  # delivered, read
 
     @property
     def initials(self) -> str:
@@ -74,20 +75,26 @@ class Task:
             revision=conversation.revision,
             last_number=conversation.last_number,
             read_visitor_count=place.read_visitor_count,
+            visitor_marks=(conversation.visitor_delivered_number, conversation.visitor_read_number),
         )
 
     def opened(self, is_open: bool) -> "Task":
         """The same task, marked as the open one or not."""
         return replace(self, is_open=is_open)
 
+    def seen(self, read_visitor_count: int) -> "Task":
+        """The same task after the agent saw so many of the visitor's messages."""
+        unread = max(0, self.unread + self.read_visitor_count - read_visitor_count)
+        return replace(self, read_visitor_count=read_visitor_count, unread=unread)
+
     def after(self, message: Message, visitor_count: int) -> "Task":
         """The same task after one more message, without a look at the database."""
-        if message.kind == MessageKind.EVENT:
+        if message.kind in (MessageKind.EVENT, MessageKind.NOTE):
             return replace(self, last_number=message.number)
         return replace(
             self,
             last_number=message.number,
-            line=" ".join(message.text.split())[:120],
+            line=message.line_for_agents(),
             line_by=message.sender,
             unread=max(0, visitor_count - self.read_visitor_count),
         )
@@ -200,7 +207,7 @@ def _previews(conversations: Iterable[Conversation]) -> dict[int, list[tuple[str
     for message in messages:
         conversation = by_pk[message.conversation_id]
         who = conversation.visitor_name if message.sender == Party.VISITOR else (message.agent and message.agent.name)
-        previews[conversation.pk].append((who or "", message.text))
+        previews[conversation.pk].append((who or "", message.text_for_agents()))
     return previews
 
 
@@ -231,14 +238,23 @@ def desk_context(desk: Desk, open_id: int | None) -> Context:
 def panel_context(place: Participant) -> Context:
     """The context of the open conversation's header, composer and closing dialog."""
     conversation = place.conversation
-    participants = conversation.participants.filter(left_at=None).select_related("agent")
+    participants = list(conversation.participants.filter(left_at=None).select_related("agent"))
+    asked = conversation.offers.filter(state=OfferState.PENDING).select_related("agent").first()
+    is_leading = place.role == Role.LEAD and conversation.state == State.ACTIVE
+    guests = [one for one in participants if one.role == Role.GUEST]
     context: Context = {
         "conversation": conversation,
         "initials": initials(conversation.visitor_name),
         "role": place.role,
         "with_you_since": place.joined_at,
-        "participants": list(participants),
-        "may_end": place.role == Role.LEAD and conversation.state == State.ACTIVE,
+        "participants": participants,
+        "guests": guests,
+        "asked": asked,  # the colleague who is asked to take over or to join, if any
+        "may_end": is_leading,
+        "may_transfer": is_leading and asked is None,
+        "may_invite": is_leading and asked is None and len(guests) < MOST_GUESTS,
+        "may_cancel": is_leading and asked is not None,
+        "may_leave": place.role == Role.GUEST and conversation.state == State.ACTIVE,
         "may_write": conversation.is_open,
     }
     if conversation.state == State.WRAP_UP and place.role == Role.LEAD:

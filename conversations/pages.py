@@ -11,13 +11,17 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from config.live import Hub, Ring
 from config.threads import in_thread
 from conversations import groups
+from conversations.actions.messaging import Posted
+from conversations.actions.reading import Marks
 from conversations.errors import Gone
 from conversations.fragments import Desk
 from conversations.line import Line, line_of
@@ -28,6 +32,7 @@ from conversations.snapshots import (
     draw_task,
     missing_lines,
     missing_lines_of_visitor,
+    notice_of,
     view_of_desk,
     view_of_visitor,
 )
@@ -54,7 +59,9 @@ class Page:
         self.sent = sent  # the number of the last line that this page has
         self.shown: dict[str, str] = {}
         self._send = send
+        self.marks = Marks()
         self._posted: list[Ring] = []
+        self._frames: list[Frame] = []
         self._is_behind = True
         self._is_stale = True
         self._wake = asyncio.Event()
@@ -75,12 +82,19 @@ class Page:
 
     def ring(self, ring: Ring) -> None:
         """Note what a ring makes stale."""
-        if ring["what"] != "posted":
-            self._is_stale = True
-        elif "_posted" in ring:
-            self._posted.append(ring)
-        else:
-            self._note_remote(ring)
+        match ring["what"]:
+            case "posted" if "_posted" in ring:
+                self._posted.append(ring)
+            case "posted":
+                self._note_remote(ring)
+            case "marked":
+                self._note_marks(ring)
+            case "typing":
+                self._note_typing(ring)
+            case "told":
+                self._note_told(ring)
+            case _:
+                self._is_stale = True
         self._wake.set()
 
     def make_stale(self) -> None:
@@ -105,6 +119,9 @@ class Page:
         posted, self._posted = self._posted, []
         for ring in posted:
             await self._show_posted(ring)
+        frames, self._frames = self._frames, []
+        for frame in frames:
+            await self._send(frame)
         if self._is_stale:
             self._is_stale = False
             await self._refresh()
@@ -114,6 +131,25 @@ class Page:
 
     def _note_remote(self, ring: Ring) -> None:
         raise NotImplementedError
+
+    def _note_marks(self, ring: Ring) -> None:
+        raise NotImplementedError
+
+    def _note_typing(self, ring: Ring) -> None:
+        raise NotImplementedError
+
+    def _note_told(self, ring: Ring) -> None:
+        """Only desks are told how a request to a colleague ended."""
+
+    def _show_marks(self, conversation_id: int, marks: Marks) -> None:
+        """Tell the page how far the other side got; marks only move forward."""
+        marks = Marks(max(marks.delivered, self.marks.delivered), max(marks.read, self.marks.read))
+        if marks != self.marks:
+            self.marks = marks
+            self._frames.append(
+                {"is": "marks", "conversation": conversation_id, "delivered": marks.delivered, "read": marks.read}
+            )
+            self._wake.set()
 
     async def _show_posted(self, ring: Ring) -> None:
         raise NotImplementedError
@@ -153,12 +189,20 @@ class VisitorPage(Page):
         self.conversation_id = conversation_id
         self.view: VisitorView | None = None
 
-    def known(self) -> tuple[int, int]:
-        """What the page knows of its conversation: its revision and its last number."""
-        return (self.view.conversation.revision if self.view else -1, self.sent)
+    def known(self) -> tuple[int, int, Marks]:
+        """What the page knows of its conversation: its revision, its last number, and the marks of the agents."""
+        return (self.view.conversation.revision if self.view else -1, self.sent, self.marks)
 
     def _note_remote(self, ring: Ring) -> None:
         self._is_behind = True
+
+    def _note_marks(self, ring: Ring) -> None:
+        if ring["by"]:
+            self._show_marks(self.conversation_id, Marks(ring["delivered"], ring["read"]))
+
+    def _note_typing(self, ring: Ring) -> None:
+        if ring["by"]:
+            self._frames.append({"is": "typing", "conversation": self.conversation_id, "who": ring["name"]})
 
     async def _show_posted(self, ring: Ring) -> None:
         await self._show_lines(self.conversation_id, ring["_posted"])
@@ -172,6 +216,7 @@ class VisitorPage(Page):
         self.view = await in_thread(view_of_visitor)(self.conversation_id, line, self.language)
         conversation = self.view.conversation
         self.pages.follow_line(self, conversation.queue_id if conversation.state == State.WAITING else None)
+        self._show_marks(self.conversation_id, self.view.marks)
         await self._show_fragments(self.view.drawn)
 
     def line_moved(self) -> None:
@@ -196,6 +241,8 @@ class DeskPage(Page):
         self.credentials = ("", 0)
         self._revoke: Callable[[], Awaitable[None]] | None = None
         self._heard: set[str] = set()
+        self._rows: set[int] = set()
+        self._told: list[int] = []
 
     def keep_right(self, session_key: str, credentials: tuple[str, int], revoke: Callable[[], Awaitable[None]]) -> None:
         """Remember by what right the page is open, and how to close it when that right ends."""
@@ -208,7 +255,7 @@ class DeskPage(Page):
 
     def open(self, conversation_id: int | None, sent: int) -> None:
         """The page shows another conversation now, up to this number."""
-        self.open_id, self.sent = conversation_id, sent
+        self.open_id, self.sent, self.marks = conversation_id, sent, Marks()
         for name in ("panel", "composer", "customer", "closing"):
             self.shown.pop(name, None)
         self.make_stale()
@@ -217,6 +264,41 @@ class DeskPage(Page):
         self._is_stale = True
         if ring["conversation"] == self.open_id:
             self._is_behind = True
+
+    def _note_marks(self, ring: Ring) -> None:
+        conversation_id = ring["conversation"]
+        if ring["by"] == 0 and conversation_id == self.open_id:
+            self._show_marks(conversation_id, Marks(ring["delivered"], ring["read"]))
+        task = self.desk.tasks.get(conversation_id) if self.desk else None
+        if self.desk is None or task is None:
+            return
+        if ring["by"] == 0:
+            self.desk.tasks[conversation_id] = replace(task, visitor_marks=(ring["delivered"], ring["read"]))
+        elif ring["by"] == self.agent_id:
+            self.desk.tasks[conversation_id] = task.seen(ring["read_visitor_count"])
+            self._rows.add(conversation_id)
+
+    def _note_typing(self, ring: Ring) -> None:
+        if ring["by"] != self.agent_id:
+            self._frames.append({"is": "typing", "conversation": ring["conversation"], "who": ring["name"]})
+
+    def _note_told(self, ring: Ring) -> None:
+        self._told.append(ring["offer"])
+
+    async def _step(self) -> None:
+        await super()._step()
+        rows, self._rows = self._rows, set()
+        for conversation_id in rows:
+            await self._show_row(conversation_id)
+        told, self._told = self._told, []
+        for offer_id in told:
+            await self._send(await in_thread(notice_of)(offer_id, self.language))
+
+    async def _show_row(self, conversation_id: int) -> None:
+        task = self.desk.tasks.get(conversation_id) if self.desk else None
+        if task is not None:
+            html = draw_task(task, conversation_id == self.open_id, self.language)
+            await self._show_fragments({f"task-{conversation_id}": html})
 
     async def _show_posted(self, ring: Ring) -> None:
         conversation_id, messages = ring["conversation"], ring["_posted"]
@@ -229,8 +311,7 @@ class DeskPage(Page):
         for message in messages:
             task = task.after(message, ring["visitor_count"])
         self.desk.tasks[conversation_id] = task
-        html = draw_task(task, conversation_id == self.open_id, self.language)
-        await self._show_fragments({f"task-{conversation_id}": html})
+        self._rows.add(conversation_id)
 
     async def _catch_up(self) -> None:
         conversation_id = self.open_id
@@ -254,6 +335,8 @@ class DeskPage(Page):
             await self._show_view(view)
 
     async def _show_view(self, view: DeskView) -> None:
+        if self.open_id is not None:
+            self._show_marks(self.open_id, view.marks)
         await self._show_fragments(view.drawn)
         if view.is_open_lost:
             self.open_id = None
@@ -374,6 +457,20 @@ def lines_frame(conversation_id: int, messages: list[Message], audience: Audienc
     """Lines as a page takes them; `last` counts those too that this audience does not see."""
     html = rendered.render(messages, audience, language)
     return {"is": "messages", "conversation": conversation_id, "html": html, "last": messages[-1].number}
+
+
+def posted_frame(posted: Posted) -> Frame:
+    """The acknowledgement of a message, with a notice when it was not stored as it was written."""
+    message = posted.message
+    frame: Frame = {
+        "is": "posted",
+        "key": message.key,
+        "number": message.number,
+        "conversation": message.conversation_id,
+    }
+    if message.details.get("has_masked_card"):
+        frame["notice"] = _("A card number in your message was masked. Never send card numbers in a chat.")
+    return frame
 
 
 _pages: Pages | None = None

@@ -1,9 +1,14 @@
 """What a page reads when something rang: everything it shows, drawn, in a handful of queries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils import translation
 
 from agents.models import Agent
 from conversations.access import participation_of
+from conversations.actions.offers import EVENT_OF
+from conversations.actions.reading import Marks, marks_for_agents, marks_for_visitor
 from conversations.errors import Gone
 from conversations.fragments import (
     Desk,
@@ -15,8 +20,9 @@ from conversations.fragments import (
     load_desk,
 )
 from conversations.line import Line
-from conversations.models import Conversation, Message
-from conversations.thread import after
+from conversations.models import Conversation, Message, Offer
+from conversations.states import OfferKind, OfferState
+from conversations.thread import after, refusal
 
 
 @dataclass
@@ -25,6 +31,7 @@ class VisitorView:
 
     conversation: Conversation
     drawn: dict[str, str]
+    marks: Marks
 
 
 @dataclass
@@ -35,12 +42,13 @@ class DeskView:
     open_id: int | None
     drawn: dict[str, str]
     is_open_lost: bool = False
+    marks: Marks = field(default_factory=Marks)
 
 
 def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> VisitorView:
     """Read and draw the chat page's header and composer."""
     conversation = Conversation.objects.select_related("queue").get(pk=conversation_id)
-    return VisitorView(conversation, draw_status(conversation, line, language))
+    return VisitorView(conversation, draw_status(conversation, line, language), marks_for_visitor(conversation))
 
 
 def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
@@ -50,7 +58,9 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
     if open_id is None:
         return view
     try:
-        view.drawn |= draw_conversation(participation_of(desk.agent, open_id), language)
+        place = participation_of(desk.agent, open_id)
+        view.drawn |= draw_conversation(place, language)
+        view.marks = marks_for_agents(place.conversation)
     except Gone:
         view.is_open_lost = True
     return view
@@ -59,6 +69,15 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
 def draw_task(task: Task, is_open: bool, language: str) -> str:
     """One row of the task list."""
     return draw("desk/_task.html", {"task": task.opened(is_open)}, language)
+
+
+def notice_of(offer_id: int, language: str) -> dict[str, Any]:
+    """How a request to a colleague ended, as a frame for the desk of who asked."""
+    offer = Offer.objects.select_related("agent", "conversation").get(pk=offer_id)
+    with translation.override(language):
+        sentence = refusal(EVENT_OF[OfferState(offer.state)], offer.kind == OfferKind.CONFERENCE, offer.agent.name)
+    customer = offer.conversation.visitor_name
+    return {"is": "notice", "sentence": f"{customer}: {sentence}", "conversation": offer.conversation_id}
 
 
 def missing_lines(agent_id: int, conversation_id: int, number: int) -> list[Message]:

@@ -102,3 +102,11 @@ class EventKind(models.TextChoices):
     ASKED_IF_THERE = "asked if there", _("Asked whether still there")
     ENDED = "ended", _("Ended")
     CLOSED = "closed", _("Closed")
+
+
+class ScanState(models.TextChoices):
+    """What the scanner said of a file."""
+
+    PENDING = "pending", _("Being checked")
+    CLEAN = "clean", _("Checked")
+    REFUSED = "refused", _("Refused")

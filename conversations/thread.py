@@ -14,10 +14,11 @@ from django.utils import translation
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from linkify_it import LinkifyIt
 
 from conversations.models import Conversation, Message
-from conversations.states import EventKind, MessageKind, Party, Remark, SystemReason
+from conversations.states import EventKind, MessageKind, OfferKind, Party, Remark, SystemReason
 
 PAGE = 100  # lines that a page shows at first
 CATCH_UP = 200  # lines that one look fetches
@@ -53,6 +54,11 @@ class Line:
     author: str
     sentence: str
     details: dict[str, Any]
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is something that happened, for everybody or for colleagues alone."""
+        return bool(self.sentence)
 
 
 def visible_to(audience: Audience, messages: QuerySet[Message]) -> QuerySet[Message]:
@@ -92,17 +98,18 @@ def lines(messages: Iterable[Message], audience: Audience) -> list[Line]:
 
 def line(message: Message, audience: Audience) -> Line:
     """One message as a line."""
+    text = message.text_for_agents() if audience == Audience.AGENTS else message.text
     return Line(
         pk=message.pk,
         number=message.number,
         kind=message.kind,
         sender=message.sender,
         key=message.key,
-        text=message.text,
-        html=with_links(message.text),
+        text=text,
+        html=with_links(text),
         created_at=message.created_at,
         author=author(message),
-        sentence=sentence(message, audience) if message.kind == MessageKind.EVENT else "",
+        sentence=sentence(message, audience) if message.event else "",
         details=message.details,
     )
 
@@ -158,6 +165,8 @@ def sentence(message: Message, audience: Audience) -> str:
             return _("The customer was asked whether they are still there")
         case EventKind.ENDED:
             return _ending(details, name, audience)
+        case EventKind.OFFER_DECLINED | EventKind.OFFER_MISSED | EventKind.OFFER_WITHDRAWN:
+            return refusal(message.event, details.get("offered") == OfferKind.CONFERENCE, name)
     return message.get_event_display()
 
 
@@ -173,6 +182,25 @@ def _ending(details: dict[str, Any], name: str, audience: Audience) -> str:
     if name:
         return _("%(name)s ended the conversation") % {"name": name}
     return _("The conversation has ended")
+
+
+REFUSALS = {
+    (EventKind.OFFER_DECLINED, False): gettext_lazy("%(name)s declined the transfer; the conversation stays with you"),
+    (EventKind.OFFER_MISSED, False): gettext_lazy(
+        "%(name)s did not answer the transfer; the conversation stays with you"
+    ),
+    (EventKind.OFFER_WITHDRAWN, False): gettext_lazy(
+        "%(name)s is not available any more; the conversation stays with you"
+    ),
+    (EventKind.OFFER_DECLINED, True): gettext_lazy("%(name)s declined to join the conversation"),
+    (EventKind.OFFER_MISSED, True): gettext_lazy("%(name)s did not answer the invitation to the conversation"),
+    (EventKind.OFFER_WITHDRAWN, True): gettext_lazy("%(name)s is not available any more and did not join"),
+}
+
+
+def refusal(event: str, is_conference: bool, name: str) -> str:
+    """How a request to a colleague ended without an accept."""
+    return str(REFUSALS[EventKind(event), is_conference]) % {"name": name}
 
 
 class RenderedLines:

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from conversations.views import chat, desk
+from conversations.views import chat, colleagues, desk
 
 chat_patterns = [
     path("", chat.queues, name="queues"),
@@ -22,6 +22,12 @@ desk_patterns = [
     path("conversations/<int:conversation_id>/end/", desk.end, name="end"),
     path("conversations/<int:conversation_id>/closing/", desk.closing_reasons, name="closing"),
     path("conversations/<int:conversation_id>/transcript/", desk.transcript, name="transcript"),
+    path("conversations/<int:conversation_id>/transfer/", colleagues.transfer, name="transfer"),
+    path("conversations/<int:conversation_id>/conference/", colleagues.conference, name="conference"),
+    path("conversations/<int:conversation_id>/conference/end/", colleagues.end_conference, name="end-conference"),
+    path("conversations/<int:conversation_id>/conference/leave/", colleagues.leave_conference, name="leave-conference"),
+    path("conversations/<int:conversation_id>/cancel-request/", colleagues.cancel_request, name="cancel-request"),
+    path("offers/accept-all/", colleagues.accept_all, name="accept-all"),
     path("offers/<int:offer_id>/accept/", desk.accept_offer, name="accept-offer"),
     path("offers/<int:offer_id>/decline/", desk.decline_offer, name="decline-offer"),
     path("sign-out/", desk.sign_out, name="sign-out"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.db.models import Max
 from django.utils import timezone
 
 from agents import actions as agent_actions
@@ -21,6 +22,7 @@ from config.clock import database_now
 from config.live import Hub
 from config.threads import in_thread
 from conversations.actions import presence
+from conversations.actions.reading import Marks
 from conversations.fragments import Desk
 from conversations.models import Conversation, Offer, Participant
 from conversations.pages import Pages
@@ -38,7 +40,7 @@ Known = tuple[Any, ...]
 class Found:
     """What the database says about everything that pages of this process show."""
 
-    conversations: dict[int, tuple[int, int]]
+    conversations: dict[int, tuple[int, int, Marks]]
     desks: dict[int, Known]
     credentials: dict[int, tuple[str, int]]
     sessions: set[str] | None
@@ -89,10 +91,12 @@ class Watch:
 
 
 def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[str] | None) -> Found:
-    """Read what all these pages should know: five queries, whatever their number."""
+    """Read what all these pages should know: seven queries, whatever their number."""
     conversations = Conversation.objects.filter(pk__in=conversation_ids)
+    marks = _marks(conversation_ids)
     versions = {
-        pk: (revision, number) for pk, revision, number in conversations.values_list("pk", "revision", "last_number")
+        pk: (revision, number, marks.get(pk, Marks()))
+        for pk, revision, number in conversations.values_list("pk", "revision", "last_number")
     }
     agents = list(Agent.objects.filter(pk__in=agent_ids, is_active=True))
     sessions = None
@@ -105,6 +109,12 @@ def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[s
         credentials={agent.pk: (agent.password, agent.session_epoch) for agent in agents},
         sessions=sessions,
     )
+
+
+def _marks(conversation_ids: list[int]) -> dict[int, Marks]:
+    places = Participant.objects.filter(conversation__in=conversation_ids).order_by().values("conversation")
+    furthest = places.annotate(delivered=Max("delivered_number"), read=Max("read_number"))
+    return {row["conversation"]: Marks(row["delivered"], row["read"]) for row in furthest}
 
 
 def _desks(agents: list[Agent]) -> dict[int, Known]:
@@ -121,6 +131,8 @@ def _desks(agents: list[Agent]) -> dict[int, Known]:
         "read_visitor_count",
         "conversation__revision",
         "conversation__last_number",
+        "conversation__visitor_delivered_number",
+        "conversation__visitor_read_number",
     ):
         tasks[agent_id].add(tuple(task))
     return {agent.pk: _known(agent, frozenset(offers[agent.pk]), frozenset(tasks[agent.pk])) for agent in agents}
@@ -129,7 +141,7 @@ def _desks(agents: list[Agent]) -> dict[int, Known]:
 def known_of(desk: Desk) -> Known:
     """What a desk knows, to compare with what the database says."""
     tasks = frozenset(
-        (task.conversation_id, task.role, task.read_visitor_count, task.revision, task.last_number)
+        (task.conversation_id, task.role, task.read_visitor_count, task.revision, task.last_number, *task.visitor_marks)
         for task in desk.tasks.values()
     )
     return _known(desk.agent, desk.offer_ids, tasks)

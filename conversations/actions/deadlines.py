@@ -20,7 +20,7 @@ from config.clock import database_now
 from config.refusal import Refused
 from conversations.actions import closing, offers, presence, transfers
 from conversations.models import Conversation, Offer
-from conversations.states import OPEN_STATES, OfferState, Party, Role, State, SystemReason
+from conversations.states import OPEN_STATES, OfferKind, OfferState, Party, Role, State, SystemReason
 from queues import hours
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ def sweep() -> int:
     done = _each(gone_agents(now, settings.AGENT_GRACE_SECONDS), _lose_agent)
     done += _each(_unavailable_with_offers(), presence.withdraw_from_unavailable)
     done += _each(_expired_offers(now), offers.miss)
+    done += _each(_untold_senders(), offers.tell_sender)
     done += _each(_overdue_wrap_ups(now), closing.finish_automatically)
     done += _each(_left_wrap_ups(), _finish_left)
     done += _each(_without_lead(), transfers.replace_lost_lead)
@@ -80,6 +81,11 @@ def _expired_offers(now: dt.datetime) -> list[int]:
     return list(due.order_by("expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
+def _untold_senders() -> list[int]:
+    untold = Offer.objects.filter(is_sender_told=False).order_by("settled_at")
+    return list(untold.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
 def _overdue_wrap_ups(now: dt.datetime) -> list[int]:
     due = Conversation.objects.filter(state=State.WRAP_UP, wrap_up_deadline__lte=now)
     return list(due.order_by("wrap_up_deadline").values_list("pk", flat=True)[:MOST_AT_ONCE])
@@ -105,7 +111,8 @@ def _finish_left(conversation_id: int) -> bool:
 
 
 def _without_lead() -> list[int]:
-    lost = Conversation.objects.filter(_lost_lead(), state=State.ACTIVE)
+    asked = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING, kind=OfferKind.TRANSFER)
+    lost = Conversation.objects.filter(_lost_lead(), ~Exists(asked), state=State.ACTIVE)
     return list(lost.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 

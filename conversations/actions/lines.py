@@ -13,20 +13,34 @@ from conversations.states import EventKind, MessageKind, Party
 def write_event(
     conversation: Conversation, kind: EventKind, *, at: dt.datetime, about: Agent | None = None, **details: Any
 ) -> Message:
-    """Add an event to the thread with the next number. The caller holds the conversation's lock."""
-    conversation.last_number += 1
-    conversation.save(update_fields=["last_number"])
+    """Add an event to the thread, for everybody. The caller holds the conversation's lock."""
     if about is not None:
         details["name"] = about.name
-    message = Message.objects.create(
-        conversation=conversation,
-        number=conversation.last_number,
-        kind=MessageKind.EVENT,
-        sender=Party.SYSTEM,
-        event=kind,
-        details=details,
-        created_at=at,
-    )
+    return _write(conversation, Message(kind=MessageKind.EVENT, event=kind, details=details), at=at)
+
+
+def write_remark(
+    conversation: Conversation, kind: EventKind, *, at: dt.datetime, about: Agent | None = None, **details: Any
+) -> Message:
+    """Add an event that only colleagues see. The caller holds the conversation's lock."""
+    if about is not None:
+        details["name"] = about.name
+    return _write(conversation, Message(kind=MessageKind.NOTE, event=kind, details=details), at=at)
+
+
+def write_note(conversation: Conversation, text: str, *, at: dt.datetime, by: Agent) -> Message:
+    """Add an internal note by an agent. The caller holds the conversation's lock."""
+    return _write(conversation, Message(kind=MessageKind.NOTE, sender=Party.AGENT, agent=by, text=text), at=at)
+
+
+def _write(conversation: Conversation, message: Message, *, at: dt.datetime) -> Message:
+    conversation.last_number += 1
+    conversation.save(update_fields=["last_number"])
+    message.conversation = conversation
+    message.number = conversation.last_number
+    message.sender = message.sender or Party.SYSTEM
+    message.created_at = at
+    message.save(force_insert=True)
     announce(
         groups.thread(conversation.pk),
         "posted",

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +15,11 @@ from config.live import announce
 from config.refusal import Refused
 from conversations import groups
 from conversations.errors import AlreadyEnded, Gone, Invalid, KeyUsedTwice, MessageRefused
+from conversations.masking import mask_cards, restricted
 from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Conversation, Message, Participant
 from conversations.states import MessageKind, Party
 
+LONGEST_NOTE = 2000
 KEY = re.compile(rf"[A-Za-z0-9-]{{8,{LONGEST_KEY}}}")
 # Control characters but newline and tab say nothing to a reader and confuse pages, logs and exports.
 CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f-\x9f]")
@@ -65,10 +68,31 @@ def clean(draft: Draft) -> str:
             _("The message has %(length)s characters and up to 4,000 fit. Shorten it, or send it in parts."),
             length=len(text),
         )
-    if draft.sender == Party.AGENT and draft.kind == MessageKind.TEXT and ("<" in text or ">" in text):
+    if draft.sender == Party.AGENT and draft.kind == MessageKind.TEXT:
+        _check_agents_text(text)
+    return mask_cards(text)
+
+
+def _check_agents_text(text: str) -> None:
+    """What an agent may not send to a visitor, though he may note it for colleagues."""
+    if "<" in text or ">" in text:
         raise MessageRefused(
             _("“<” and “>” are kept for the parameters of templates. Write the message without them and send it again.")
         )
+    word = restricted.found_in(text)
+    if word is not None:
+        raise MessageRefused(
+            _("“%(word)s” is on the list of words that are not sent to customers. Write it another way."), word=word
+        )
+
+
+def clean_note(text: str) -> str:
+    """A note as it will be stored, empty when it is blank; raises MessageRefused when it cannot be stored."""
+    if "\x00" in text or SURROGATE.search(text):
+        raise MessageRefused(_("The note has a character that cannot be stored. Remove it and send again."))
+    text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if len(text) > LONGEST_NOTE:
+        raise MessageRefused(_("The note has %(length)s characters and up to 2,000 fit. Shorten it."), length=len(text))
     return text
 
 
@@ -157,7 +181,13 @@ def _next_message(conversation: Conversation, draft: Draft, text: str, agent: Ag
     conversation.last_number += 1
     if draft.sender == Party.VISITOR:
         conversation.visitor_count += 1
+    details: dict[str, Any] = {}
+    if text != draft.text and mask_cards(draft.text) != draft.text:
+        details["has_masked_card"] = True
+    if draft.sender == Party.VISITOR and (masked := restricted.mask(text)) != text:
+        details["for_agents"] = masked
     return Message(
+        details=details,
         conversation=conversation,
         number=conversation.last_number,
         kind=draft.kind,
@@ -173,8 +203,11 @@ def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> N
         return
     Message.objects.bulk_create([message for messages in new.values() for message in messages])
     for conversation in conversations:
-        last = new[conversation.pk][-1]
-        conversation.last_line = " ".join(last.text.split())[:120]
+        talk = [message for message in new[conversation.pk] if message.kind != MessageKind.NOTE]
+        if not talk:
+            continue
+        last = talk[-1]
+        conversation.last_line = last.line_for_agents()
         conversation.last_line_by = last.sender
         conversation.last_message_at = last.created_at
         if any(message.sender == Party.VISITOR for message in new[conversation.pk]):

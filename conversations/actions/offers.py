@@ -8,7 +8,9 @@ from agents import actions as agent_actions
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
-from conversations.actions.lines import announce_change, announce_line, write_event
+from config.live import announce
+from conversations import groups
+from conversations.actions.lines import announce_change, announce_line, write_event, write_note, write_remark
 from conversations.errors import AgentFull, AgentNotAvailable, MustNotDecline, NotNow, OfferGone, OfferPending
 from conversations.load import load_of
 from conversations.models import Conversation, Offer, Participant
@@ -37,25 +39,38 @@ def make_locked(conversation: Conversation, *, to: int) -> Offer:
     """The same, for the router, which holds the conversation's lock already."""
     if conversation.state != State.WAITING:
         raise NotNow
+    return offer_to(conversation, to, kind=OfferKind.REQUEST)
+
+
+def offer_to(
+    conversation: Conversation, agent_id: int, *, kind: OfferKind, by: Agent | None = None, note: str = ""
+) -> Offer:
+    """
+    Offer a conversation to an agent who can take it; one pending offer at most. The caller holds its lock.
+
+    Raises OfferPending, AgentNotAvailable or AgentFull.
+    """
     if conversation.offers.filter(state=OfferState.PENDING).exists():
         raise OfferPending
-    agent = Agent.objects.lock(to)
+    agent = lock_agent(agent_id)
     now = database_now()
-    if not agent.is_active or agent.state != AgentState.AVAILABLE or not agent.is_connected(now):
+    if agent.state != AgentState.AVAILABLE or not agent.is_connected(now):
         raise AgentNotAvailable
     if load_of(agent) >= agent.capacity:
         raise AgentFull
     offer = conversation.offers.create(
         agent=agent,
-        kind=OfferKind.REQUEST,
+        kind=kind,
         made_at=now,
         expires_at=now + dt.timedelta(seconds=conversation.queue.offer_timeout_seconds),
+        made_by=by,
+        note=note,
     )
     agent.last_offered_at = now
     agent.save(update_fields=["last_offered_at"])
     _touch(conversation)
-    conversation.log(EventKind.OFFER_MADE, at=now, agent=agent.pk, name=agent.name, offer=offer.pk)
-    announce_change(conversation, agent.pk)
+    conversation.log(EventKind.OFFER_MADE, at=now, by=by, agent=agent.pk, name=agent.name, offer=offer.pk, offered=kind)
+    announce_change(conversation, agent.pk, *([by.pk] if by else []))
     return offer
 
 
@@ -69,7 +84,7 @@ def accept(offer_id: int, *, by: Agent) -> Conversation:
         raise OfferGone
     # No check of capacity: the place was taken when the offer was made, under the agent's lock.
     settle(offer, OfferState.ACCEPTED, at=now, by=by)
-    _lead(conversation, by, at=now)
+    JOIN[OfferKind(offer.kind)](conversation, offer, by, at=now)
     return conversation
 
 
@@ -81,7 +96,7 @@ def decline(offer_id: int, *, by: Agent) -> None:
     now = database_now()
     if offer.agent_id != by.pk or offer.expires_at <= now:
         raise OfferGone
-    if not conversation.queue.may_decline:
+    if offer.kind == OfferKind.REQUEST and not conversation.queue.may_decline:
         raise MustNotDecline
     settle(offer, OfferState.DECLINED, at=now, by=by)
 
@@ -141,19 +156,58 @@ def withdraw_all_of(agent_id: int, *, at: dt.datetime) -> None:
 
 
 def settle(offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None = None) -> None:
-    """End a pending offer, once: whoever comes second gets OfferGone."""
-    ended = Offer.objects.filter(pk=offer.pk, state=OfferState.PENDING).update(state=state, settled_at=at)
+    """
+    End a pending offer, once: whoever comes second gets OfferGone.
+
+    Who asked a colleague is told by the next sweep (`tell_sender`): the line needs the conversation's lock, which not
+    every ending holds.
+    """
+    is_sender_told = (
+        offer.made_by_id is None or state == OfferState.ACCEPTED or (by is not None and by.pk == offer.made_by_id)
+    )
+    ended = Offer.objects.filter(pk=offer.pk, state=OfferState.PENDING).update(
+        state=state, settled_at=at, is_sender_told=is_sender_told
+    )
     if not ended:
         raise OfferGone
     offer.state, offer.settled_at = state, at
     conversation = offer.conversation
-    conversation.log(EVENT_OF[state], at=at, by=by, agent=offer.agent_id, offer=offer.pk)
-    announce_change(conversation, offer.agent_id)
+    conversation.log(EVENT_OF[state], at=at, by=by, agent=offer.agent_id, offer=offer.pk, offered=offer.kind)
+    announce_change(conversation, offer.agent_id, *([offer.made_by_id] if offer.made_by_id else []))
     announce_line(conversation.queue_id)
 
 
-def _lead(conversation: Conversation, agent: Agent, *, at: dt.datetime) -> None:
-    """Make the agent the lead of a waiting conversation."""
+@transaction.atomic
+def tell_sender(offer_id: int) -> bool:
+    """Tell who asked a colleague, in the thread and on his desk, how it ended without an accept. Safe to repeat."""
+    conversation = Conversation.objects.lock(offers=offer_id)
+    offer = conversation.offers.select_related("agent").get(pk=offer_id)
+    if offer.is_sender_told or offer.made_by_id is None:
+        return False
+    Offer.objects.filter(pk=offer.pk).update(is_sender_told=True)
+    if conversation.state != State.ACTIVE:
+        return False
+    now = database_now()
+    write_remark(conversation, EVENT_OF[OfferState(offer.state)], at=now, about=offer.agent, offered=offer.kind)
+    announce(groups.desk(offer.made_by_id), "told", offer=offer.pk)
+    return True
+
+
+def lock_agent(agent_id: int) -> Agent:
+    """The agent's row, locked; one who is unknown or may not sign in is not available."""
+    try:
+        agent = Agent.objects.lock(agent_id)
+    except (Agent.DoesNotExist, OverflowError) as nobody:
+        raise AgentNotAvailable from nobody
+    if not agent.is_active:
+        raise AgentNotAvailable
+    return agent
+
+
+def _lead(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.datetime) -> None:
+    """The agent becomes the lead of a waiting conversation."""
+    if conversation.state != State.WAITING:
+        raise NotNow
     Participant.objects.create(conversation=conversation, agent=agent, role=Role.LEAD, joined_at=at)
     conversation.move_to(
         State.ACTIVE,
@@ -163,6 +217,36 @@ def _lead(conversation: Conversation, agent: Agent, *, at: dt.datetime) -> None:
         answered_at=conversation.answered_at or at,
     )
     write_event(conversation, EventKind.JOINED, at=at, about=agent)
+
+
+def _take_over(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.datetime) -> None:
+    """The agent becomes the lead in the sender's place; a conference ends first."""
+    if conversation.state != State.ACTIVE:
+        raise NotNow
+    others = list(conversation.participants.filter(left_at=None).exclude(agent=agent))
+    conversation.participants.filter(pk__in=[one.pk for one in others]).update(left_at=at)
+    _place, _is_new = conversation.participants.update_or_create(
+        agent=agent, left_at=None, defaults={"role": Role.LEAD}, create_defaults={"role": Role.LEAD, "joined_at": at}
+    )
+    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, by=agent, details={"lead": agent.pk})
+    if offer.note and offer.made_by is not None:
+        write_note(conversation, offer.note, at=at, by=offer.made_by)
+    write_event(conversation, EventKind.LEAD_CHANGED, at=at, about=agent)
+    announce_change(conversation, *(one.agent_id for one in others))
+    announce_line(conversation.queue_id)
+
+
+def _join(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.datetime) -> None:
+    """The agent becomes a guest of the conference."""
+    if conversation.state != State.ACTIVE:
+        raise NotNow
+    Participant.objects.create(conversation=conversation, agent=agent, role=Role.GUEST, joined_at=at)
+    _touch(conversation)
+    conversation.log(EventKind.JOINED, at=at, by=agent, role=Role.GUEST)
+    write_event(conversation, EventKind.JOINED, at=at, about=agent)
+
+
+JOIN = {OfferKind.REQUEST: _lead, OfferKind.TRANSFER: _take_over, OfferKind.CONFERENCE: _join}
 
 
 def _touch(conversation: Conversation) -> None:

@@ -37,15 +37,18 @@ def route() -> int:
     offered.
     """
     made = 0
-    passed_over: set[int] = set()  # nobody may be asked for these yet, or another router holds them
+    passed_over: set[int] = set()  # conversations that another router holds
+    not_yet: set[int] = set()  # queues that wait for their widening: whoever stands behind the first waits too
     while True:
-        conversation_id = _next_in_line(passed_over)
-        if conversation_id is None:
+        conversation = _next_in_line(passed_over, not_yet)
+        if conversation is None:
             return made
-        if offer_next(conversation_id):
+        if offer_next(conversation.pk):
             made += 1
+        elif candidates(conversation, database_now()).exists():
+            passed_over.add(conversation.pk)
         else:
-            passed_over.add(conversation_id)
+            not_yet.add(conversation.queue_id)
 
 
 @transaction.atomic
@@ -100,7 +103,7 @@ def not_offered() -> QuerySet[Conversation]:
     return Conversation.objects.filter(~Exists(pending), state=State.WAITING)
 
 
-def _next_in_line(passed_over: set[int]) -> int | None:
+def _next_in_line(passed_over: set[int], not_yet: set[int]) -> Conversation | None:
     """
     The first of the line among the queues that have a member free to be asked, whatever the line's length.
 
@@ -110,9 +113,11 @@ def _next_in_line(passed_over: set[int]) -> int | None:
     free = free_agents(now).filter(memberships__queue=OuterRef("pk"))
     heads = not_offered().filter(queue=OuterRef("pk")).exclude(pk__in=passed_over).order_by("order_key", "pk")
     queues = (
-        Queue.objects.filter(Exists(free))
+        Queue.objects.exclude(pk__in=not_yet)
+        .filter(Exists(free))
         .annotate(head=Subquery(heads.values("pk")[:1]), head_key=Subquery(heads.values("order_key")[:1]))
         .filter(Q(head__isnull=False))
         .order_by("head_key", "head")
     )
-    return queues.values_list("head", flat=True).first()
+    head = queues.values_list("head", flat=True).first()
+    return Conversation.objects.select_related("queue").filter(pk=head).first() if head is not None else None

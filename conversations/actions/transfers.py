@@ -7,22 +7,59 @@ from django.db import transaction
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
-from conversations.actions.lines import announce_change, announce_line, write_event
-from conversations.actions.offers import withdraw_of
+from conversations.actions.lines import announce_change, announce_line, write_event, write_note
+from conversations.actions.messaging import clean_note
+from conversations.actions.offers import offer_to, settle, withdraw_of
 from conversations.actions.opening import order_key
-from conversations.errors import Gone, NotLead, NotNow, QueueClosed, QueueGone
-from conversations.models import Conversation, Participant
-from conversations.states import EventKind, Role, State
+from conversations.errors import Gone, NothingToCancel, NotLead, NotNow, NotToYourself, QueueClosed, QueueGone
+from conversations.models import Conversation, Offer, Participant
+from conversations.states import EventKind, OfferKind, OfferState, Role, State
 from queues import hours
 from queues.models import Queue
 
 
 @transaction.atomic
-def to_queue(conversation_id: int, queue_id: int, *, by: Agent) -> Conversation:
+def to_agent(conversation_id: int, agent_id: int, *, by: Agent, note: str = "") -> Offer:
+    """
+    Ask a colleague to take the conversation over. The sender stays its lead until the offer is accepted.
+
+    Not accepted, the request is dropped: the conversation stays where it is, and the sender is told.
+    """
+    conversation = lock_as_lead(conversation_id, by)
+    if agent_id == by.pk:
+        raise NotToYourself
+    return offer_to(conversation, agent_id, kind=OfferKind.TRANSFER, by=by, note=clean_note(note))
+
+
+@transaction.atomic
+def cancel(conversation_id: int, *, by: Agent) -> None:
+    """The lead takes back what he asked of a colleague, transfer or conference, before it is answered."""
+    conversation = lock_as_lead(conversation_id, by)
+    offer = conversation.offers.filter(state=OfferState.PENDING, made_by=by).first()
+    if offer is None:
+        raise NothingToCancel
+    settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by)
+
+
+def lock_as_lead(conversation_id: int, agent: Agent) -> Conversation:
+    """The active conversation, locked, for its lead alone; raises Gone, NotLead, or NotNow."""
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    role = conversation.participants.filter(agent=agent, left_at=None).values_list("role", flat=True).first()
+    if role is None:
+        raise Gone
+    if role != Role.LEAD:
+        raise NotLead
+    if conversation.state != State.ACTIVE:
+        raise NotNow
+    return conversation
+
+
+@transaction.atomic
+def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") -> Conversation:
     """
     Put an active conversation in line, in its own queue or another open one, at its first queuing moment.
 
-    Its lead may, and whoever supervises conversations.
+    Its lead may, and whoever supervises conversations. The note is for the colleagues who read the thread next.
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
@@ -39,6 +76,8 @@ def to_queue(conversation_id: int, queue_id: int, *, by: Agent) -> Conversation:
     now = database_now()
     if queue.pk != conversation.queue_id and not hours.is_open(queue, now):
         raise QueueClosed
+    if note := clean_note(note):
+        write_note(conversation, note, at=now, by=by)
     _requeue(conversation, queue, EventKind.TRANSFERRED, at=now, by=by)
     return conversation
 
@@ -58,6 +97,8 @@ def replace_lost_lead(conversation_id: int) -> bool:
     if lead is not None:
         if Agent.objects.lock(lead.agent_id).state != AgentState.OFFLINE:
             return False
+        if conversation.offers.filter(state=OfferState.PENDING, kind=OfferKind.TRANSFER).exists():
+            return False  # a colleague may still take it over
         guest = conversation.participants.filter(role=Role.GUEST, left_at=None).order_by("joined_at", "pk").first()
         if guest is not None:
             _promote(conversation, lead, guest, at=now)

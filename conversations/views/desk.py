@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.contrib.auth import logout
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from agents import actions as agent_actions
 from agents.models import Agent
-from agents.requests import agent_of
+from agents.requests import agent_of, sign_in_required
 from agents.states import AgentState
 from config.refusal import Invalid
 from conversations import limits
@@ -35,14 +34,14 @@ from conversations.fragments import (
 from conversations.models import Participant
 from conversations.pages import lines_frame
 from conversations.snapshots import missing_lines, view_of_desk
-from conversations.states import Party
+from conversations.states import MessageKind, Party
 from conversations.thread import Audience
 from conversations.views.messages import answer_message, number_in
 
 
 @never_cache
 @require_safe
-@login_required
+@sign_in_required
 def home(request: HttpRequest) -> HttpResponse:
     """The desk without an open conversation."""
     return show(request, None)
@@ -50,7 +49,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-@login_required
+@sign_in_required
 def conversation(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """One of the agent's conversations."""
     return show(request, participation_of(agent_of(request), conversation_id))
@@ -81,7 +80,7 @@ def back_to_desk(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def accept_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Take the offered conversation."""
     agent = agent_of(request)
@@ -90,7 +89,7 @@ def accept_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Pass the request on."""
     offers.decline(offer_id, by=agent_of(request))
@@ -98,7 +97,7 @@ def decline_offer(request: HttpRequest, offer_id: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def change_state(request: HttpRequest) -> HttpResponse:
     """Available, or idle with a reason."""
     agent = agent_of(request)
@@ -121,7 +120,7 @@ def _at_desk(agent: Agent) -> None:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """A message by a page without a socket, or without script."""
     agent = agent_of(request)
@@ -129,15 +128,16 @@ def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
     def send() -> messaging.Posted:
         limits.check_message(f"agent:{agent.pk}")
         key = request.POST.get("key") or str(uuid.uuid4())
+        kind = MessageKind.NOTE if request.POST.get("note") else MessageKind.TEXT
         return messaging.post(
-            messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk)
+            messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk, kind)
         )
 
     return answer_message(request, send, back_to=reverse("desk:conversation", args=[conversation_id]))
 
 
 @require_POST
-@login_required
+@sign_in_required
 def end(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """End the talk; the closing reasons follow."""
     agent = agent_of(request)
@@ -147,7 +147,7 @@ def end(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@sign_in_required
 def closing_reasons(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The dialog Closing reasons."""
     agent = agent_of(request)
@@ -177,7 +177,7 @@ def _closing_page(request: HttpRequest, context: dict[str, Any], *, status: int 
 
 @never_cache
 @require_safe
-@login_required
+@sign_in_required
 def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """An earlier conversation, to read."""
     found = with_labels(readable_by(agent_of(request), conversation_id))
@@ -188,7 +188,7 @@ def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 @never_cache
 @require_safe
-@login_required
+@sign_in_required
 def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The lines above those that the page shows."""
     found = readable_by(agent_of(request), conversation_id)
@@ -198,7 +198,7 @@ def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 @never_cache
 @require_safe
-@login_required
+@sign_in_required
 def poll(request: HttpRequest) -> HttpResponse:
     """What a desk without a socket lacks: the same frames that the socket would send."""
     agent = agent_of(request)
@@ -218,7 +218,7 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out, unless a request waits or a conversation is open."""
     agent = agent_of(request)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 
 from config.refusal import Refused
 from conversations.actions.messaging import Posted
+from conversations.pages import posted_frame
 
 
 def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to: str) -> HttpResponse:
@@ -14,7 +15,7 @@ def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to:
         send()
         return HttpResponseRedirect(back_to)
     try:
-        message = send().message
+        posted = send()
     except Refused as refusal:
         frame = {
             "is": "refused",
@@ -23,8 +24,7 @@ def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to:
             "retry_after": refusal.retry_after_seconds,
         }
         return JsonResponse({"frames": [frame]}, status=refusal.status)
-    posted = {"is": "posted", "key": message.key, "number": message.number, "conversation": message.conversation_id}
-    return JsonResponse({"frames": [posted]})
+    return JsonResponse({"frames": [posted_frame(posted)]})
 
 
 def number_in(request: HttpRequest, name: str) -> int:

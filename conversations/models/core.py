@@ -253,6 +253,7 @@ class Offer(models.Model):
         Agent, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("made by")
     )
     note = models.TextField(_("note"), max_length=2000, blank=True)
+    is_sender_told = models.BooleanField(default=True, editable=False)  # who asked a colleague learns how it ended
 
     class Meta:
         ordering = ["made_at", "pk"]
@@ -276,6 +277,7 @@ class Offer(models.Model):
             ),
             models.Index(fields=["expires_at"], name="offer_pending_expires", condition=Q(state=OfferState.PENDING)),
             models.Index(fields=["agent", "-made_at"], name="offer_by_agent"),
+            models.Index(fields=["settled_at"], name="offer_to_tell", condition=Q(is_sender_told=False)),
         ]
 
     def __str__(self) -> str:
@@ -323,6 +325,15 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.text[:40]}"
+
+    def text_for_agents(self) -> str:
+        """The text as agents see it: with restricted words masked."""
+        masked: str = self.details.get("for_agents", self.text)
+        return masked
+
+    def line_for_agents(self) -> str:
+        """The beginning of the text on one line, for lists."""
+        return " ".join(self.text_for_agents().split())[:120]
 
 
 class ConversationEvent(models.Model):

@@ -1,0 +1,117 @@
+"""Asking colleagues: transfer, conference, and taking a request back."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from agents.requests import agent_of
+from config.refusal import Invalid
+from conversations.access import participation_of
+from conversations.actions import conferences, offers, transfers
+from conversations.directory import colleagues_of, targets_for
+from conversations.errors import OfferGone, Refused
+
+HTTP_METHODS = ["GET", "HEAD", "POST"]
+
+
+@never_cache
+@require_http_methods(HTTP_METHODS)
+@login_required
+def transfer(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """The dialog Transfer request: to an agent or to a queue."""
+    agent = agent_of(request)
+    place = participation_of(agent, conversation_id)
+    if request.method != "POST":
+        context = {
+            "conversation": place.conversation,
+            "colleagues": colleagues_of(agent),
+            "targets": targets_for(place.conversation),
+        }
+        return render(request, _template(request, "transfer"), context)
+    note = request.POST.get("note", "")
+    if request.POST.get("to") == "queue":
+        transfers.to_queue(conversation_id, _chosen(request, "queue"), by=agent, note=note)
+    else:
+        transfers.to_agent(conversation_id, _chosen(request, "agent"), by=agent, note=note)
+    return _done(request, conversation_id)
+
+
+@never_cache
+@require_http_methods(HTTP_METHODS)
+@login_required
+def conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """The dialog Conference request: call a colleague in."""
+    agent = agent_of(request)
+    place = participation_of(agent, conversation_id)
+    if request.method != "POST":
+        context = {"conversation": place.conversation, "colleagues": colleagues_of(agent, only_available=True)}
+        return render(request, _template(request, "conference"), context)
+    conferences.invite(conversation_id, _chosen(request, "agent"), by=agent, note=request.POST.get("note", ""))
+    return _done(request, conversation_id)
+
+
+@require_POST
+@login_required
+def cancel_request(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """Take back a transfer or an invitation that is not answered yet."""
+    transfers.cancel(conversation_id, by=agent_of(request))
+    return _done(request, conversation_id)
+
+
+@require_POST
+@login_required
+def end_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """The guests leave, the lead goes on alone."""
+    conferences.end(conversation_id, by=agent_of(request))
+    return _done(request, conversation_id)
+
+
+@require_POST
+@login_required
+def leave_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """A guest goes."""
+    conferences.leave(conversation_id, by=agent_of(request))
+    return HttpResponse(status=204) if request.htmx else redirect("desk:home")  # type: ignore[attr-defined]
+
+
+@require_POST
+@login_required
+def accept_all(request: HttpRequest) -> HttpResponse:
+    """Accept N requests: each is answered for itself, and the sentence says what was left."""
+    agent = agent_of(request)
+    ids = [int(text) for text in request.POST.getlist("offer") if text.isascii() and text.isdigit() and len(text) < 19]
+    accepted, left = 0, 0
+    for offer_id in ids[:50]:
+        try:
+            offers.accept(offer_id, by=agent)
+            accepted += 1
+        except Refused:
+            left += 1
+    if left:
+        raise OfferGone(
+            _("%(accepted)s accepted; %(left)s were gone already: answered, run out or taken back."),
+            accepted=accepted,
+            left=left,
+        )
+    return HttpResponse(status=204) if request.htmx else redirect("desk:home")  # type: ignore[attr-defined]
+
+
+def _chosen(request: HttpRequest, name: str) -> int:
+    text = request.POST.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Invalid(_("Choose a queue first.") if name == "queue" else _("Choose a colleague first."))
+    return int(text)
+
+
+def _template(request: HttpRequest, name: str) -> str:
+    return f"desk/_{name}.html" if request.htmx else f"desk/{name}.html"  # type: ignore[attr-defined]
+
+
+def _done(request: HttpRequest, conversation_id: int) -> HttpResponse:
+    """Nothing for htmx: what changed comes to every desk by itself."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponse(status=204)
+    return redirect("desk:conversation", conversation_id)
