@@ -72,12 +72,14 @@ def floor() -> dict[str, Any]:
     states = {row["state"]: row for row in _agents_by_state()}
     queues = [
         _queue_row(queue, lines.get(queue.pk, {}), now=now)
-        for queue in Queue.objects.filter(Q(is_in_use=True) | Q(pk__in=lines)).annotate(
+        for queue in Queue.objects.filter(Q(is_in_use=True) | Q(pk__in=lines))
+        .annotate(
             available=Count(
                 "memberships",
                 filter=Q(memberships__agent__state=AgentState.AVAILABLE, memberships__agent__is_active=True),
             )
         )
+        .order_by("name")
     ]
     oldest = min((row["oldest"] for row in lines.values() if row["oldest"]), default=None)
     return {

@@ -79,6 +79,7 @@ class QueueAdmin(RetiredNotDeletedAdmin):
     list_filter = ["is_in_use", "priority"]
     search_fields = ["name", "slug"]
     search_help_text = _("Name or slug.")
+    ordering = ["name"]
     prepopulated_fields = {"slug": ["name"]}
     autocomplete_fields = ["overflow_queue"]
     fieldsets = [
