@@ -1,0 +1,390 @@
+"""Who gets which conversation, and when."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents import actions as agent_actions
+from agents.states import AgentState
+from config.clock import database_now
+from conversations.actions import closing, offers, routing, transfers
+from conversations.load import load_of
+from conversations.models import Conversation, Offer
+from conversations.states import OfferState, State
+from tests import make
+from tests.rows import fresh, nothing_changes
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(conversation):
+    """The agent who is asked for this conversation now."""
+    offer = conversation.offers.filter(state=OfferState.PENDING).first()
+    return offer and offer.agent
+
+
+def next_asked(queue):
+    """Whom the router asks for one more conversation of this queue."""
+    conversation = make.waiting_conversation(queue=queue)
+    assert routing.offer_next(conversation.pk)
+    return asked(conversation)
+
+
+def change(row, **values):
+    type(row)._default_manager.filter(pk=row.pk).update(**values)
+
+
+# The order of the line
+
+
+def test_who_came_first_is_served_first():
+    orders = make.queue(members=[make.agent("Lucía", capacity=1)])
+    late, early = (make.waiting_conversation(queue=orders, waited_seconds=wait) for wait in (10, 20))
+
+    assert routing.route() == 1
+
+    assert (asked(early) is not None, asked(late)) == (True, None)
+
+
+@pytest.mark.parametrize(("ahead", "is_ahead"), [(59, True), (61, False)])
+def test_a_step_of_priority_is_a_head_start_of_a_minute(ahead, is_ahead):
+    lucia = make.agent("Lucía", capacity=1)
+    first, second = make.queue(priority=4, members=[lucia]), make.queue(priority=5, members=[lucia])
+    urgent = make.waiting_conversation(queue=first)
+    usual = make.waiting_conversation(queue=second, waited_seconds=ahead)
+
+    routing.route()
+
+    assert asked(urgent if is_ahead else usual) == lucia
+
+
+def test_a_returned_conversation_is_ahead_of_who_came_later():
+    lucia, jonas = make.agent("Lucía", capacity=1), make.agent("Jonas", capacity=1)
+    orders = make.queue(members=[lucia])
+    returned = make.active_conversation(lead=jonas, queue=orders, waited_seconds=100)
+    waiting = make.waiting_conversation(queue=orders, waited_seconds=50)
+    transfers.to_queue(returned.pk, orders.pk, by=jonas)
+
+    routing.route()
+
+    assert (asked(returned), asked(waiting)) == (lucia, None)
+    assert fresh(returned).queued_at == returned.queued_at
+
+
+def test_an_overflowed_conversation_is_ahead_of_who_came_later():
+    lucia = make.agent("Lucía", capacity=1)
+    returns = make.queue("Returns", members=[lucia])
+    orders = make.queue("Orders", overflow_queue=returns, overflow_after_seconds=60)
+    overflowed = make.waiting_conversation(queue=orders, waited_seconds=100)
+    waiting = make.waiting_conversation(queue=returns, waited_seconds=50)
+    transfers.overflow(fresh(overflowed), at=database_now())
+
+    routing.route()
+
+    assert (asked(overflowed), asked(waiting)) == (lucia, None)
+
+
+def test_a_conversation_that_was_declined_keeps_its_place():
+    lucia, jonas = make.agent("Lucía", capacity=1), make.agent("Jonas", capacity=1, state=AgentState.IDLE)
+    orders = make.queue(members=[lucia, jonas])
+    first, second = (make.waiting_conversation(queue=orders, waited_seconds=wait) for wait in (20, 10))
+    routing.route()
+    offers.decline(first.offers.get().pk, by=lucia)
+    change(jonas, state=AgentState.AVAILABLE)
+    change(lucia, state=AgentState.IDLE)
+
+    routing.route()
+
+    assert (asked(first), asked(second)) == (jonas, None)
+
+
+# Who is asked
+
+
+def test_the_lowest_rank_is_asked_first():
+    orders = make.queue()
+    make.agent("Jonas", queues=[(orders, 2)])
+    lucia = make.agent("Lucía", queues=[(orders, 1)], last_offered_at=database_now())
+    make.active_conversation(lead=lucia, queue=orders)
+
+    assert next_asked(orders) == lucia
+
+
+def test_the_next_rank_is_asked_when_the_lowest_is_full():
+    orders = make.queue()
+    lucia, jonas = make.agent("Lucía", queues=[(orders, 1)], capacity=1), make.agent("Jonas", queues=[(orders, 2)])
+
+    assert [next_asked(orders), next_asked(orders)] == [lucia, jonas]
+
+
+def test_higher_ranks_join_after_the_widening_time():
+    orders = make.queue(widening_seconds=60)
+    jonas = make.agent("Jonas", queues=[(orders, 2)])
+    make.agent("Lucía", queues=[(orders, 1)], state=AgentState.IDLE)
+    patient = make.waiting_conversation(queue=orders, waited_seconds=59)
+
+    with nothing_changes():
+        assert routing.route() == 0
+    change(patient, queued_at=patient.queued_at - dt.timedelta(seconds=2))
+
+    assert routing.route() == 1
+    assert asked(patient) == jonas
+
+
+def test_before_widening_all_of_the_lowest_rank_are_asked():
+    orders = make.queue(widening_seconds=60)
+    jonas = make.agent("Jonas", queues=[(orders, 3)])
+    make.agent("Lucía", queues=[(orders, 5)])
+
+    assert next_asked(orders) == jonas
+
+
+def test_an_account_that_is_not_active_does_not_hold_the_widening_up():
+    orders = make.queue(widening_seconds=60)
+    jonas = make.agent("Jonas", queues=[(orders, 2)])
+    make.agent("Lucía", queues=[(orders, 1)], is_active=False)
+
+    assert next_asked(orders) == jonas
+
+
+def test_the_least_load_relative_to_capacity_is_asked_first():
+    orders = make.queue()
+    lucia, jonas = (make.agent(name, queues=[orders], capacity=n) for name, n in (("Lucía", 8), ("Jonas", 2)))
+    for lead in (lucia, lucia, lucia, jonas):
+        make.active_conversation(lead=lead, queue=orders)
+
+    assert next_asked(orders) == lucia  # three of eight are less than one of two
+
+
+def test_the_longest_since_the_last_offer_is_asked_first():
+    orders = make.queue()
+    make.agent("Lucía", queues=[orders], last_offered_at=make.ago(10))
+    jonas = make.agent("Jonas", queues=[orders], last_offered_at=make.ago(20))
+
+    assert next_asked(orders) == jonas
+
+
+def test_who_was_never_asked_is_asked_before_who_was():
+    orders = make.queue()
+    make.agent("Lucía", queues=[orders], last_offered_at=make.ago(10_000))
+    jonas = make.agent("Jonas", queues=[orders])
+
+    assert next_asked(orders) == jonas
+
+
+def test_offers_go_round_among_equals():
+    orders = make.queue()
+    agents = [make.agent(name, queues=[orders]) for name in ("Lucía", "Jonas", "Sofía")]
+
+    assert [next_asked(orders) for _ in range(6)] == agents * 2
+
+
+# Who is not asked
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"state": AgentState.OFFLINE},
+        {"state": AgentState.IDLE},
+        {"state": AgentState.RONA},
+        {"is_connected": False},
+        {"is_active": False},
+        {"capacity": 0},
+    ],
+)
+def test_who_cannot_take_a_conversation_is_not_asked(fields):
+    orders = make.queue(members=[make.agent("Lucía", **fields)])
+    conversation = make.waiting_conversation(queue=orders)
+
+    with nothing_changes():
+        assert routing.route() == 0
+        assert not routing.offer_next(conversation.pk)
+
+
+def test_an_agent_whose_desk_closed_gets_nothing_until_it_is_back():
+    lucia = make.agent("Lucía")
+    conversation = make.waiting_conversation(queue=make.queue(members=[lucia]))
+    agent_actions.desk_closed(lucia.pk)
+    assert routing.route() == 0
+
+    agent_actions.desks_seen([lucia.pk])
+
+    assert routing.route() == 1
+    assert asked(conversation) == lucia
+
+
+def test_members_of_other_queues_are_not_asked():
+    make.queue("Returns", members=[make.agent("Lucía")])
+    make.waiting_conversation(queue=make.queue("Orders"))
+
+    with nothing_changes():
+        assert routing.route() == 0
+
+
+def test_offers_places_and_wrap_ups_count_against_capacity():
+    lucia, jonas = make.agent("Lucía", capacity=5), make.agent("Jonas")
+    orders = make.queue(members=[lucia])
+    make.offer(to=lucia)
+    make.active_conversation(lead=lucia)
+    make.wrap_up_conversation(lead=lucia)
+    make.active_conversation(lead=jonas, guests=[lucia])
+    for state in (OfferState.DECLINED, OfferState.MISSED, OfferState.WITHDRAWN):
+        make.offer(to=lucia, state=state, conversation=make.closed_conversation(lead=jonas, queue=orders))
+    make.closed_conversation(lead=lucia)
+    for _ in range(3):
+        make.waiting_conversation(queue=orders)
+
+    assert load_of(lucia) == 4
+    assert routing.route() == 1
+    assert load_of(lucia) == 5
+
+
+def test_an_agent_of_several_queues_is_asked_up_to_his_capacity_in_all():
+    lucia = make.agent("Lucía", capacity=2)
+    queues = [make.queue(members=[lucia]) for _ in range(3)]
+    for queue in queues:
+        make.waiting_conversation(queue=queue)
+
+    assert routing.route() == 2
+    assert load_of(lucia) == 2
+
+
+def test_a_conversation_with_a_pending_offer_is_not_offered_again():
+    orders = make.queue(members=[make.agent("Lucía"), make.agent("Jonas")])
+    conversation = make.waiting_conversation(queue=orders)
+    assert routing.route() == 1
+
+    with nothing_changes():
+        assert routing.route() == 0
+        assert not routing.offer_next(conversation.pk)
+
+
+@pytest.mark.parametrize("made", [make.active_conversation, make.wrap_up_conversation, make.closed_conversation])
+def test_only_who_waits_is_offered(made):
+    orders = make.queue(members=[make.agent("Lucía")])
+    conversation = made(lead=make.agent("Jonas"), queue=orders)
+
+    with nothing_changes():
+        assert routing.route() == 0
+        assert not routing.offer_next(conversation.pk)
+
+
+def test_an_unknown_conversation_is_offered_to_nobody():
+    assert not routing.offer_next(987_654)
+
+
+# Declined and missed
+
+
+def test_a_declined_conversation_goes_to_the_next_agent():
+    orders = make.queue()
+    lucia, jonas = make.agent("Lucía", queues=[(orders, 1)]), make.agent("Jonas", queues=[(orders, 9)])
+    conversation = make.waiting_conversation(queue=orders)
+    routing.route()
+    offers.decline(conversation.offers.get(agent=lucia).pk, by=lucia)
+
+    routing.route()
+
+    assert asked(conversation) == jonas
+
+
+def test_a_declined_conversation_comes_back_to_an_agent_who_is_alone():
+    lucia = make.agent("Lucía")
+    conversation = make.waiting_conversation(queue=make.queue(members=[lucia]))
+    routing.route()
+    offers.decline(conversation.offers.get().pk, by=lucia)
+
+    routing.route()
+
+    assert asked(conversation) == lucia
+    assert conversation.offers.count() == 2
+
+
+def test_who_declined_one_conversation_is_asked_for_the_others_as_before():
+    orders = make.queue()
+    lucia = make.agent("Lucía", queues=[(orders, 1)])
+    make.agent("Jonas", queues=[(orders, 2)])
+    conversation = make.waiting_conversation(queue=orders)
+    routing.route()
+    offers.decline(conversation.offers.get().pk, by=lucia)
+
+    assert next_asked(orders) == lucia
+
+
+def test_a_missed_conversation_goes_to_the_next_agent_and_the_one_who_missed_gets_nothing():
+    orders = make.queue()
+    lucia, jonas = make.agent("Lucía", queues=[(orders, 1)]), make.agent("Jonas", queues=[(orders, 2)], capacity=1)
+    conversation, other = (make.waiting_conversation(queue=orders, waited_seconds=wait) for wait in (20, 10))
+    offer = make.offer(to=lucia, conversation=conversation, seconds=-1)
+    offers.miss(offer.pk)
+
+    routing.route()
+
+    assert (asked(conversation), asked(other)) == (jonas, None)
+
+
+# What frees a place
+
+
+def test_a_finished_conversation_frees_its_place_for_the_next():
+    lucia = make.agent("Lucía", capacity=1)
+    orders = make.queue(members=[lucia])
+    reason = make.closing_reason(orders)
+    wrap_up, waiting = make.wrap_up_conversation(lead=lucia, queue=orders), make.waiting_conversation(queue=orders)
+    assert routing.route() == 0
+
+    closing.finish(wrap_up.pk, reason.pk, by=lucia)
+
+    assert routing.route() == 1
+    assert asked(waiting) == lucia
+
+
+def test_no_free_place_and_waiting_conversation_of_one_queue_are_left():
+    queues = [make.queue() for _ in range(3)]
+    for number in range(4):
+        make.agent(f"Agent {number}", queues=[queues[number % 3], queues[(number + 1) % 3]], capacity=number)
+    for number in range(12):
+        make.waiting_conversation(queue=queues[number % 3])
+
+    assert routing.route() == 6
+
+    assert not routing.free_agents(database_now()).exists()
+    assert Offer.objects.filter(state=OfferState.PENDING).count() == 6
+
+
+def test_a_queue_without_free_members_does_not_hold_the_others_up():
+    make.waiting_conversation(queue=make.queue("Orders"), waited_seconds=500)
+    returns = make.queue("Returns", members=[make.agent("Lucía")])
+    waiting = make.waiting_conversation(queue=returns)
+
+    assert routing.route() == 1
+    assert asked(waiting) is not None
+
+
+# The cost
+
+
+def cost_of_routing(length, **fields):
+    """How many queries it takes to route a line of this length to two agents with a place each."""
+    orders = make.queue(**fields)
+    for name in ("Lucía", "Jonas"):
+        make.agent(name, queues=[(orders, 2)], capacity=1)
+    make.agent("Sofía", queues=[(orders, 1)], state=AgentState.IDLE)
+    for number in range(length):
+        make.waiting_conversation(queue=orders, waited_seconds=number, first_message="")
+    with CaptureQueriesContext(connection) as queries:
+        made = routing.route()
+    Conversation.objects.filter(queue=orders, state=State.WAITING).update(queue=make.queue())
+    return made, len(queries)
+
+
+def test_routing_costs_the_same_whatever_the_length_of_the_line():
+    assert cost_of_routing(5) == cost_of_routing(200)
+    assert cost_of_routing(5)[0] == 2
+
+
+def test_a_line_that_waits_for_the_widening_costs_the_same_whatever_its_length():
+    assert cost_of_routing(5, widening_seconds=3600) == cost_of_routing(200, widening_seconds=3600)
