@@ -20,6 +20,7 @@ from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Conversation, Mes
 from conversations.states import MessageKind, Party
 
 LONGEST_NOTE = 2000
+LARGEST_ID = 2**63 - 1  # that the database can look for
 KEY = re.compile(rf"[A-Za-z0-9-]{{8,{LONGEST_KEY}}}")
 # Control characters but newline and tab say nothing to a reader and confuse pages, logs and exports.
 CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f-\x9f]")
@@ -115,6 +116,8 @@ def post_batch(drafts: Sequence[Draft]) -> list[Posted | Refused]:
     texts: dict[int, str] = {}
     for place, draft in enumerate(drafts):
         try:
+            if draft.conversation_id > LARGEST_ID:  # it would fail the others of the batch too
+                raise Gone
             texts[place] = clean(draft)
         except Refused as refusal:
             answers[place] = refusal

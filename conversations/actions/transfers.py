@@ -142,6 +142,7 @@ def _requeue(
         entered_queue_at=at,
         order_key=order_key(conversation.queued_at, queue),
         has_overflowed=False,
+        asked_if_there_at=None,  # while he waits, the answer is not his to give
         details={"from_queue": came_from, "to_queue": queue.pk},
     )
     write_event(conversation, kind, at=at, about=by, queue=queue.name)
