@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,17 @@ class AgentForm(UserChangeForm):  # type: ignore[type-arg]
 
 class AgentPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     """A new password for an agent, saved alone: his state may have changed while the page was open."""
+
+    def save(self, commit: bool = True) -> Any:
+        """Save the password and nothing else."""
+        agent = super().save(commit=False)
+        if commit:
+            agent.save(update_fields=["password"])
+        return agent
+
+
+class OwnPasswordForm(AdminOwnPasswordForm):
+    """One's own new password in admin, saved alone as well."""
 
     def save(self, commit: bool = True) -> Any:
         """Save the password and nothing else."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.contrib.auth.views import redirect_to_login
+from django.contrib.auth.views import PasswordChangeView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Min, Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from agents.forms import OwnPasswordForm
 from agents.models import Agent
 from agents.states import AgentState
 from config.admin_parts import duration
@@ -45,6 +46,17 @@ class LivedeskAdminSite(admin.AdminSite):
         if request.user.is_authenticated:
             raise PermissionDenied(gettext("Supervision is for supervisors. Ask one of them, or go back to your desk."))
         return redirect_to_login(wanted)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The stock page with a form that leaves the rest of the agent as it is now."""
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            template_name="registration/password_change_form.html",
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The floor in numbers, then the lists."""

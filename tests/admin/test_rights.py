@@ -235,3 +235,22 @@ def test_agents_cannot_be_deleted(client, vera):
 
     assert response.status_code == 403
     assert type(lucia).objects.filter(pk=lucia.pk).exists()
+
+
+def test_ones_own_new_password_leaves_the_state_alone(client, monkeypatch):
+    vera = make.supervisor("Vera", password="vera's own word")
+    client.force_login(vera)
+    saved = []
+    monkeypatch.setattr(type(vera), "save", lambda agent, **fields: saved.append(fields))
+
+    response = client.post(
+        reverse("admin:password_change"),
+        {
+            "old_password": "vera's own word",
+            "new_password1": "a long enough word",
+            "new_password2": "a long enough word",
+        },
+    )
+
+    assert response.status_code == 302
+    assert saved == [{"update_fields": ["password"]}]
