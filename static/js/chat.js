@@ -88,7 +88,8 @@ function showUnsent(text) {
 
 /** Say a change of the status once; replaced elements are not announced by themselves. */
 function announce() {
-  const words = [...document.querySelectorAll("#status [data-announce]")].map((part) => part.innerText.trim().replace(/\s*\n\s*/g, ". ")).join(". ");
+  const parts = [...document.querySelectorAll("#status [data-announce]")];
+  const words = parts.map((part) => part.innerText.trim().replace(/\s*\n\s*/g, ". ")).join(". ");
   const announcer = document.getElementById("announcer");
   if (announcer.textContent !== words) announcer.textContent = words;
 }

@@ -13,16 +13,17 @@
 const FINAL_CODES = new Set([4401, 4403, 4404]);
 const PING_EVERY = 25_000;
 const PONG_WITHIN = 10_000;
-const OPEN_WITHIN = 15_000;
+const ANSWER_WITHIN = 15_000;
 const POLL_EVERY = 3_000;
 const SOCKET_AGAIN_EVERY = 30_000;
 const TRIES_BEFORE_POLLING = 3;
 const SHORTEST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
+const GROWTH = 1.6; // doubling would leave a page away for long after a restart of half a minute
 
 /** Growing, and jittered so that a thousand pages do not come back at the same moment. */
 function pauseAfter(failures) {
-  const longest = Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** failures);
+  const longest = Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * GROWTH ** failures);
   return Math.max(SHORTEST_PAUSE, longest * (0.5 + Math.random() / 2));
 }
 
@@ -34,6 +35,7 @@ class Connection {
   #timers = new Map();
   #isPollUnderWay = false;
   #hasBeenOpen = false;
+  #isWaitingToOpen = false;
 
   constructor(options) {
     this.#options = options;
@@ -83,6 +85,7 @@ class Connection {
   #open() {
     if (this.#socket || this.#status === "ended") return; // never two at once
     this.#forget("retry");
+    this.#isWaitingToOpen = false;
     const address = new URL(this.#options.socketUrl(), location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     let socket;
@@ -94,7 +97,7 @@ class Connection {
     this.#socket = socket;
     socket.onmessage = (event) => socket === this.#socket && this.#take(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#fail(event.code);
-    this.#after("open", OPEN_WITHIN, () => this.#fail());
+    this.#after("open", ANSWER_WITHIN, () => this.#fail());
   }
 
   #take(text) {
@@ -135,13 +138,14 @@ class Connection {
     this.#drop();
     if (FINAL_CODES.has(code)) return this.#end(code);
     this.#failures += 1;
-    const growing = pauseAfter(this.#failures - 1);
-    const isPolling = this.#failures >= TRIES_BEFORE_POLLING;
-    // Where a socket was once open another will be; where none ever was, a proxy forbids them.
-    const pause = isPolling && !this.#hasBeenOpen ? SOCKET_AGAIN_EVERY : growing;
+    if (this.#failures >= TRIES_BEFORE_POLLING) return this.#poll();
+    this.#tryAgainLater();
+  }
+
+  #tryAgainLater() {
+    const pause = pauseAfter(this.#failures - 1);
     this.#after("retry", pause, () => this.#open());
-    if (this.#status !== "polling") this.#say("lost", { seconds: Math.ceil(growing / 1000) });
-    if (isPolling) this.#poll();
+    this.#say("lost", { seconds: Math.ceil(pause / 1000) });
   }
 
   #end(code) {
@@ -157,7 +161,10 @@ class Connection {
     let frames = null;
     let code = 0;
     try {
-      const response = await fetch(this.#options.pollUrl(), { headers: { Accept: "application/json" } });
+      const response = await fetch(this.#options.pollUrl(), {
+        headers: { Accept: "application/json" },
+        signal: AbortSignal.timeout(ANSWER_WITHIN), // a dead network lets it hang for minutes
+      });
       const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
       if ([401, 403, 404].includes(response.status)) code = 4000 + response.status;
       else if (response.redirected && !isJson) code = 4401; // sent to the sign-in page
@@ -172,18 +179,15 @@ class Connection {
   }
 
   #polled(frames) {
-    if (frames) {
-      if (this.#status !== "polling") this.#say("polling");
-      frames.forEach((frame) => this.#deliver(frame));
-      return this.#after("poll", POLL_EVERY, () => this.#poll());
-    }
-    // Nothing answers, so this is no closed door for sockets but a lost server: the socket is tried as often as the poll.
-    const pause = pauseAfter(this.#failures - 1);
-    this.#say("lost", { seconds: Math.ceil(pause / 1000) });
-    this.#after("poll", pause, () => {
-      this.#open();
-      this.#poll();
-    });
+    // Nothing answers at all: that is a lost server, not a proxy that forbids sockets.
+    if (!frames) return this.#tryAgainLater();
+    if (this.#status !== "polling") this.#say("polling");
+    frames.forEach((frame) => this.#deliver(frame));
+    this.#after("poll", POLL_EVERY, () => this.#poll());
+    if (this.#isWaitingToOpen) return;
+    // Where a socket was once open another will be soon; where none ever was, a proxy is in the way.
+    this.#isWaitingToOpen = true;
+    this.#after("retry", this.#hasBeenOpen ? pauseAfter(this.#failures - 1) : SOCKET_AGAIN_EVERY, () => this.#open());
   }
 }
 

@@ -18,9 +18,15 @@ export function applyFragments(html) {
   if (!fresh.length) return [];
   const htmls = new Map(fresh.filter((element) => element.id).map((element) => [element.id, element.outerHTML]));
   const focused = document.activeElement?.id;
-  if (window.htmx) window.htmx.swap(document.body, fresh.map((element) => element.outerHTML).join(""), { swapStyle: "none" });
-  else fresh.forEach(replace);
-  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (window.htmx) {
+    const together = fresh.map((element) => element.outerHTML).join("");
+    window.htmx.swap(document.body, together, { swapStyle: "none" });
+  } else {
+    fresh.forEach(replace);
+  }
+  if (focused && document.activeElement?.id !== focused) {
+    document.getElementById(focused)?.focus({ preventScroll: true });
+  }
   const shown = [];
   for (const [id, html] of htmls) {
     const element = document.getElementById(id);

@@ -44,7 +44,8 @@ class Outbox {
 
   /** Take a text on its way under a new key. */
   add(conversation, text) {
-    const entry = { key: newKey(), conversation: String(conversation), text, at: Date.now(), order: this.#entries.size };
+    const order = this.#entries.size;
+    const entry = { key: newKey(), conversation: String(conversation), text, at: Date.now(), order };
     this.#entries.set(entry.key, entry);
     this.#move(entry, "sending");
     this.#flush();
@@ -122,7 +123,7 @@ class Outbox {
   #flush() {
     if (this.#status === "polling") this.#post();
     // Nothing will carry them from this page any more; they stay kept, and Retry or a new page sends them.
-    if (this.#status === "ended") this.#waiting().forEach((entry) => this.#move(entry, "failed", this.#options.unknownSentence));
+    if (this.#status === "ended") this.#waiting().forEach((entry) => this.#fail(entry));
     if (this.#status !== "connected") return;
     for (const { key, text, conversation } of this.#waiting().filter((entry) => !this.#unanswered.has(entry.key))) {
       if (this.#unanswered.size >= MOST_UNANSWERED) break;
@@ -158,13 +159,18 @@ class Outbox {
       method: "POST",
       headers: { Accept: "application/json", "X-CSRFToken": csrfToken() },
       body: new URLSearchParams({ key: entry.key, text: entry.text }),
+      signal: AbortSignal.timeout(ANSWER_WITHIN),
     });
     if (response.status >= 500) throw new Error(`status ${response.status}`);
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
     const frames = isJson ? ((await response.json()).frames ?? []) : [];
     frames.forEach((frame) => this.#options.onFrame(frame));
     // An answer without a word about this message (a sign-in page, say) must not be asked for for ever.
-    if (entry.state === "sending") this.#move(entry, "failed", this.#options.unknownSentence);
+    if (entry.state === "sending") this.#fail(entry);
+  }
+
+  #fail(entry) {
+    this.#move(entry, "failed", this.#options.unknownSentence);
   }
 }
 

@@ -200,7 +200,7 @@ class Thread {
     const isFailed = entry.state === "failed";
     item.classList.toggle("pending", entry.state === "sending");
     item.classList.toggle("failed", isFailed);
-    item.querySelector(".state").textContent = { sending: words.sending, sent: words.sent, failed: words.failed }[entry.state];
+    item.querySelector(".state").textContent = words[entry.state];
     const why = item.querySelector(".why");
     why.textContent = entry.sentence ?? "";
     why.hidden = !isFailed;

@@ -1,8 +1,8 @@
 /**
  * Times in the reader's zone and language, ticking by the server's clock: <time datetime=… data-show=…>.
  *
- * data-show: "clock" (10:02), "date" (23 Nov, 10:07), "day" (Monday 23 November, 10:07), "elapsed" (since, ticking), "left" (until, ticking, never below 0;
- * with data-format="seconds" as bare seconds). Ticking times are role="timer", which screen readers do not announce;
+ * data-show: "clock" (10:02), "date" (23 Nov, 10:07), "day" (Monday 23 November, 10:07), "elapsed" (since, ticking),
+ * "left" (until, ticking, never below 0; with data-format="seconds" as bare seconds). Ticking times are role="timer", which screen readers do not announce;
  * never put one into a live region.
  */
 
