@@ -45,10 +45,11 @@ class StaffLanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith("/chat/") or not request.user.is_authenticated:
             return self.get_response(request)
-        with translation.override(request.user.language):
+        language = request.user.language  # signing out leaves nobody to ask
+        with translation.override(language):
             request.LANGUAGE_CODE = translation.get_language()
             response = self.get_response(request)
-            response.headers["Content-Language"] = request.user.language
+            response.headers["Content-Language"] = language
         return response
 
 
