@@ -1,7 +1,6 @@
 """Signing in, and the language of the staff."""
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,12 +27,23 @@ class SignInView(LoginView):
 
 
 @require_POST
-@login_required
 def language(request: HttpRequest) -> HttpResponse:
-    """Choose the language of one's own pages."""
+    """Choose the language of one's own pages or, before signing in, of the sign-in page in this browser."""
     code = request.POST.get("language", "")
-    if code in dict(settings.LANGUAGES):
-        Agent.objects.filter(pk=agent_of(request).pk).update(language=code)
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return HttpResponseRedirect(target if is_ours else resolve_url(reverse("desk:home")))
+    response = HttpResponseRedirect(target if is_ours else resolve_url(reverse("desk:home")))
+    if code not in dict(settings.LANGUAGES):
+        return response
+    if request.user.is_authenticated:
+        Agent.objects.filter(pk=agent_of(request).pk).update(language=code)
+    else:
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            code,
+            path=reverse("agents:sign-in"),
+            httponly=True,
+            secure=settings.HTTPS,
+            samesite="Lax",
+        )
+    return response
