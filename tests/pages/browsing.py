@@ -25,6 +25,7 @@ class Element(dict):
         self.tag = tag
         self.texts = []
         self.inside = []
+        self.is_template = False
 
     @property
     def text(self):
@@ -45,6 +46,7 @@ class Page(HTMLParser):
         element = Element(tag, attributes)
         for around in self._open:
             around.inside.append(element)
+        element.is_template = any(around.tag == "template" for around in self._open)
         self.elements.append(element)
         if tag not in EMPTY_TAGS:
             self._open.append(element)
@@ -63,12 +65,13 @@ class Page(HTMLParser):
         return self.one("body").text if self.all("body") else " ".join(e.text for e in self.elements[:1])
 
     def all(self, tag=None, **attributes):
-        """Elements with that tag and these attributes (`_` for `-`, True for any value)."""
+        """Elements that show, with that tag and these attributes (`_` for `-`, True for any value)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [
             element
             for element in self.elements
-            if (tag is None or element.tag == tag)
+            if not element.is_template
+            and (tag is None or element.tag == tag)
             and all(name in element and value in (True, element[name]) for name, value in wanted.items())
         ]
 

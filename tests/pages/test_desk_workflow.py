@@ -1,0 +1,236 @@
+"""Every act at the desk, by htmx and by plain forms."""
+
+import pytest
+from django.urls import reverse
+
+from agents.states import AgentState
+from conversations.states import OfferState, Party, State
+from tests import make
+from tests.pages.browsing import HTMX, JSON, KEY, Page, desk_of
+
+pytestmark = pytest.mark.django_db
+
+HOME = "/desk/"
+WAYS = pytest.mark.parametrize("headers", [pytest.param({}, id="form"), pytest.param(HTMX, id="htmx")])
+
+
+@pytest.fixture
+def lucia():
+    return make.agent("Lucía")
+
+
+@pytest.fixture
+def desk(lucia):
+    return desk_of(lucia)
+
+
+def address_of(name, row):
+    return reverse(f"desk:{name}", args=[row.pk])
+
+
+def test_accepting_by_htmx_shows_the_conversation_and_its_address(desk, lucia):
+    offer = make.offer(to=lucia)
+
+    response = desk.post(address_of("accept-offer", offer), headers=HTMX)
+
+    page = Page(response)
+    assert response.status_code == 200
+    assert page.elements[0]["data-conversation"] == str(offer.conversation_id)
+    assert response["HX-Push-Url"] == address_of("conversation", offer.conversation)
+    offer.refresh_from_db()
+    offer.conversation.refresh_from_db()
+    assert (offer.state, offer.conversation.state) == (OfferState.ACCEPTED, State.ACTIVE)
+
+
+def test_accepting_by_a_plain_form_leads_to_the_conversation(desk, lucia):
+    offer = make.offer(to=lucia)
+
+    response = desk.post(address_of("accept-offer", offer))
+
+    assert response["Location"] == address_of("conversation", offer.conversation)
+    assert desk.get(response["Location"]).status_code == 200
+
+
+@WAYS
+def test_declining_passes_the_request_on(desk, lucia, headers):
+    offer = make.offer(to=lucia)
+
+    response = desk.post(address_of("decline-offer", offer), headers=headers)
+
+    assert (response.status_code, response.get("Location")) == ((204, None) if headers else (302, HOME))
+    offer.refresh_from_db()
+    assert offer.state == OfferState.DECLINED
+
+
+@WAYS
+def test_the_agent_becomes_idle_with_a_reason_and_available_again(desk, lucia, headers):
+    lunch = make.idle_reason("Lunch")
+
+    first = desk.post("/desk/state/", {"state": "idle", "reason": lunch.pk}, headers=headers)
+    lucia.refresh_from_db()
+    assert (lucia.state, lucia.idle_reason) == (AgentState.IDLE, lunch)
+
+    second = desk.post("/desk/state/", {"state": "available"}, headers=headers)
+    lucia.refresh_from_db()
+    assert (lucia.state, lucia.idle_reason) == (AgentState.AVAILABLE, None)
+    assert first.status_code == second.status_code == (204 if headers else 302)
+
+
+@pytest.mark.parametrize("state", [AgentState.RONA, AgentState.OFFLINE, AgentState.IDLE])
+def test_become_available_works_from_every_state(state):
+    jonas = make.agent("Jonas", state=state)
+
+    desk_of(jonas).post("/desk/state/", {"state": "available"}, headers=HTMX)
+
+    jonas.refresh_from_db()
+    assert jonas.state == AgentState.AVAILABLE
+
+
+def test_a_message_by_a_plain_form_leads_back_to_the_conversation(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+    fields = Page(desk.get(address_of("conversation", conversation))).fields(address_of("post", conversation))
+
+    response = desk.post(address_of("post", conversation), {**fields, "text": "Good morning"})
+
+    assert response["Location"] == address_of("conversation", conversation)
+    message = conversation.messages.get(text="Good morning")
+    assert (message.sender, message.agent, message.key) == (Party.AGENT, lucia, fields["key"])
+
+
+def test_a_message_by_the_pages_script_is_acknowledged_and_repeats_are_harmless(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+
+    answers = [
+        desk.post(address_of("post", conversation), {"text": "Good morning", "key": KEY}, headers=JSON).json()
+        for _ in range(2)
+    ]
+
+    posted = {"is": "posted", "key": KEY, "number": 2, "conversation": conversation.pk}
+    assert answers == [{"frames": [posted]}] * 2
+    assert conversation.messages.count() == 2
+
+
+def test_a_guest_writes_under_his_own_name(lucia):
+    jonas = make.agent("Jonas")
+    conversation = make.active_conversation(lead=lucia, guests=[jonas])
+
+    desk_of(jonas).post(address_of("post", conversation), {"text": "May I add", "key": KEY})
+
+    assert conversation.messages.get(key=KEY).agent == jonas
+
+
+def test_ending_by_htmx_shows_the_closing_reasons(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+
+    response = desk.post(address_of("end", conversation), headers=HTMX)
+
+    assert Page(response).one("dialog")["id"] == f"closing-{conversation.pk}"
+    conversation.refresh_from_db()
+    assert (conversation.state, conversation.ended_by) == (State.WRAP_UP, Party.AGENT)
+
+
+def test_ending_by_a_plain_form_leads_back_to_the_conversation(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+
+    response = desk.post(address_of("end", conversation))
+
+    assert response["Location"] == address_of("conversation", conversation)
+
+
+@WAYS
+def test_finishing_closes_with_the_reason_and_the_note(desk, lucia, headers):
+    conversation = make.wrap_up_conversation(lead=lucia)
+    reason = make.closing_reason(conversation.queue)
+
+    response = desk.post(
+        address_of("closing", conversation), {"reason": reason.pk, "note": "  Sent again. "}, headers=headers
+    )
+
+    conversation.refresh_from_db()
+    assert (conversation.state, conversation.closing_reason) == (State.CLOSED, reason)
+    assert conversation.wrap_up_note == "Sent again."
+    assert not conversation.is_closed_automatically
+    if headers:
+        assert (response["HX-Retarget"], response["HX-Push-Url"]) == ("#conversation", HOME)
+        assert "No conversation is open" in Page(response).elements[0].text
+    else:
+        assert response["Location"] == HOME
+
+
+def test_the_closing_form_as_it_stands_can_be_sent(lucia):
+    desk = desk_of(lucia, enforce_csrf_checks=True)
+    conversation = make.wrap_up_conversation(lead=lucia)
+    reason = make.closing_reason(conversation.queue)
+    fields = Page(desk.get(address_of("closing", conversation))).fields()
+
+    desk.post(address_of("closing", conversation), {**fields, "reason": reason.pk})
+
+    conversation.refresh_from_db()
+    assert conversation.state == State.CLOSED
+
+
+def test_the_token_of_the_page_lets_htmx_post(lucia):
+    desk = desk_of(lucia, enforce_csrf_checks=True)
+    offer = make.offer(to=lucia)
+    page = Page(desk.get(HOME))
+    token = page.one("body")["hx-headers"].split('"')[3]
+
+    response = desk.post(address_of("accept-offer", offer), headers={**HTMX, "X-CSRFToken": token})
+
+    assert response.status_code == 200
+
+
+def test_polling_sends_the_whole_desk_and_the_missing_lines(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+    make.message(conversation, "And now?")
+
+    frames = desk.get("/desk/poll/", {"open": conversation.pk, "last": 1}).json()["frames"]
+
+    assert [frame["is"] for frame in frames] == ["messages", "fragments"]
+    assert Page(frames[0]["html"]).numbers() == [2]
+    ids = {e["id"] for e in Page(frames[1]["html"]).all(hx_swap_oob="true")}
+    assert ids == {
+        "state", "tasks", "requests", "customer", f"panel-{conversation.pk}", f"composer-{conversation.pk}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("opened", ["", "0", "x", "-3", "999999", "9" * 30])
+def test_polling_for_a_conversation_that_is_not_there_still_sends_the_desk(desk, opened):
+    frames = desk.get("/desk/poll/", {"open": opened, "last": "x"}).json()["frames"]
+
+    assert [frame["is"] for frame in frames] == ["fragments"]
+
+
+def test_polling_for_a_colleagues_conversation_sends_nothing_of_it(desk):
+    foreign = make.active_conversation(lead=make.agent("Jonas"), visitor_name="Secret Person")
+
+    answer = desk.get("/desk/poll/", {"open": foreign.pk, "last": 0}).content.decode()
+
+    assert "Secret Person" not in answer
+    assert "Where is my order?" not in answer
+
+
+def test_polling_tells_the_portal_that_the_desk_is_open():
+    jonas = make.agent("Jonas", is_connected=False)
+
+    desk_of(jonas).get("/desk/poll/")
+
+    jonas.refresh_from_db()
+    assert jonas.is_connected(make.database_now())
+
+
+def test_a_whole_story_by_plain_forms(lucia):
+    orders = make.queue("Orders", members=[lucia])
+    reason = make.closing_reason(orders)
+    conversation = make.waiting_conversation(queue=orders)
+    offer = make.offer(to=lucia, conversation=conversation)
+    desk = desk_of(lucia)
+
+    desk.post(address_of("accept-offer", offer))
+    desk.post(address_of("post", conversation), {"text": "On its way.", "key": KEY})
+    desk.post(address_of("end", conversation))
+    desk.post(address_of("closing", conversation), {"reason": reason.pk, "note": ""})
+
+    conversation.refresh_from_db()
+    assert (conversation.state, conversation.closing_reason) == (State.CLOSED, reason)
+    assert list(conversation.messages.order_by("number").values_list("number", flat=True)) == [1, 2, 3, 4]

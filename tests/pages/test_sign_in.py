@@ -1,0 +1,214 @@
+"""Signing in and out, where it leads, and the language of the staff."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import reverse
+
+from agents.states import AgentState
+from tests import make
+from tests.pages.browsing import HTMX, Page, desk_of
+
+pytestmark = pytest.mark.django_db
+
+SIGN_IN, SIGN_OUT, LANGUAGE, HOME = "/sign-in/", "/desk/sign-out/", "/language/", "/desk/"
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def lucia():
+    return make.agent("Lucía", username="lucia", state=AgentState.OFFLINE, password=PASSWORD)
+
+
+def sign_in(client, address=SIGN_IN, **values):
+    return client.post(address, {"username": "lucia", "password": PASSWORD, **values})
+
+
+def test_signing_in_leads_to_the_desk_and_makes_idle(client, lucia):
+    response = sign_in(client)
+
+    lucia.refresh_from_db()
+    assert response["Location"] == HOME
+    assert lucia.state == AgentState.IDLE
+
+
+@pytest.mark.parametrize("state", [AgentState.AVAILABLE, AgentState.RONA, AgentState.IDLE])
+def test_a_second_sign_in_leaves_the_state_as_it_is(client, lucia, state):
+    lucia.state = state
+    lucia.save()
+
+    sign_in(client)
+
+    lucia.refresh_from_db()
+    assert lucia.state == state
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"password": "wrong"}, {"username": "nobody"}, {"username": "", "password": ""}, {"username": "x" * 10_000},
+     {"username": "lucia\x00"}, {"password": "\x00"}],
+)  # fmt: skip
+def test_a_wrong_sign_in_says_so_and_lets_nobody_in(client, lucia, values):
+    response = sign_in(client, **values)
+
+    page = Page(response)
+    assert response.status_code == 200
+    assert page.all(id="sign-in-error") or page.all(class_="error")
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_wrong_sign_in_keeps_the_name_and_not_the_password(client, lucia):
+    page = Page(sign_in(client, username='"><img src=x>', password="secret words"))
+
+    assert page.one("input", name="username")["value"] == '"><img src=x>'
+    assert "value" not in page.one("input", name="password")
+    assert not page.all("img")
+
+
+def test_an_agent_who_left_the_company_cannot_sign_in(client, lucia):
+    lucia.is_active = False
+    lucia.save()
+
+    sign_in(client)
+
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_is_signed_in_goes_on_to_the_desk(lucia):
+    assert desk_of(lucia).get(SIGN_IN)["Location"] == HOME
+
+
+@pytest.mark.parametrize(
+    ("wanted", "leads_to"),
+    [
+        ("/desk/conversations/7/", "/desk/conversations/7/"),
+        ("/admin/", "/admin/"),
+        ("https://evil.example.com/", HOME),
+        ("//evil.example.com/", HOME),
+        ("/\\evil.example.com/", HOME),
+        ("javascript:alert(1)", HOME),
+        ("http:///evil.example.com", HOME),
+    ],
+)
+def test_the_way_on_after_signing_in_stays_on_the_site(client, lucia, wanted, leads_to):
+    shown = Page(client.get(SIGN_IN, {"next": wanted}))
+
+    assert sign_in(client, shown_next=1, next=wanted)["Location"] == leads_to
+    assert wanted not in [a.get("href") for a in shown.all("a")]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/desk/",
+        "/desk/conversations/1/",
+        "/desk/conversations/1/closing/",
+        "/desk/conversations/1/transcript/",
+        "/desk/conversations/1/earlier/?before=7",
+        "/desk/poll/",
+    ],
+)
+def test_who_is_not_signed_in_is_asked_to_and_comes_back(client, lucia, address):
+    asked = client.get(address)
+
+    assert asked["Location"] == f"{SIGN_IN}?{urlencode({'next': address}, safe='/')}"
+    assert sign_in(client, asked["Location"], next=address)["Location"] == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/desk/conversations/1/messages/",
+        "/desk/conversations/1/end/",
+        "/desk/conversations/1/closing/",
+        "/desk/offers/1/accept/",
+        "/desk/offers/1/decline/",
+        "/desk/state/",
+        "/desk/sign-out/",
+    ],
+)
+def test_who_sends_a_form_without_being_signed_in_comes_back_to_a_page_and_not_to_the_form(client, address):
+    assert client.post(address)["Location"] == f"{SIGN_IN}?next={HOME}"
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/conversations/conversation/"])
+def test_admin_has_the_same_door(client, lucia, address):
+    chain = [where for where, _ in client.get(address, follow=True).redirect_chain]
+
+    assert chain[-1] == f"{SIGN_IN}?next={address}"
+
+
+def test_signing_out_ends_the_session_and_makes_offline(lucia):
+    lucia.state = AgentState.IDLE
+    lucia.save()
+    desk = desk_of(lucia)
+
+    response = desk.post(SIGN_OUT)
+
+    lucia.refresh_from_db()
+    assert response["Location"] == SIGN_IN
+    assert lucia.state == AgentState.OFFLINE
+    assert desk.get(HOME).status_code == 302
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+@pytest.mark.parametrize("work", [make.active_conversation, make.wrap_up_conversation])
+def test_signing_out_with_a_conversation_in_hand_is_refused(work, headers):
+    jonas = make.agent("Jonas")
+    work(lead=jonas)
+    desk = desk_of(jonas)
+
+    response = desk.post(SIGN_OUT, headers=headers)
+
+    jonas.refresh_from_db()
+    assert response.status_code == 409
+    assert jonas.state == AgentState.AVAILABLE
+    assert desk.get(HOME).status_code == 200
+
+
+def test_the_sessions_of_an_agent_whom_a_supervisor_signed_out_are_over(lucia):
+    desk = desk_of(lucia)
+    lucia.session_epoch += 1
+    lucia.save()
+
+    assert desk.get(HOME)["Location"].startswith(SIGN_IN)
+
+
+def test_the_agent_chooses_the_language_of_his_pages(lucia):
+    desk = desk_of(lucia)
+
+    response = desk.post(LANGUAGE, {"language": "es", "next": "/desk/?a=1"})
+
+    lucia.refresh_from_db()
+    assert (lucia.language, response["Location"]) == ("es", "/desk/?a=1")
+    assert Page(desk.get(HOME)).one("html")["lang"] == "es"
+
+
+@pytest.mark.parametrize("language", ["", "de", "xx", "es\x00", "e" * 1000])
+def test_an_unknown_language_changes_nothing(lucia, language):
+    desk_of(lucia).post(LANGUAGE, {"language": language})
+
+    lucia.refresh_from_db()
+    assert lucia.language == "en"
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example.com/", "//evil.example.com", "javascript:alert(1)", ""])
+def test_choosing_a_language_leads_nowhere_else(lucia, wanted):
+    assert desk_of(lucia).post(LANGUAGE, {"language": "en", "next": wanted})["Location"] == HOME
+
+
+@pytest.mark.parametrize("code", ["en", "es"])
+def test_the_sign_in_page_speaks_the_language_of_the_browser(client, code):
+    page = Page(client.get(SIGN_IN, headers={"Accept-Language": code}))
+
+    assert page.one("html")["lang"] == code
+    assert page.one("button", aria_current="true")["value"] == code
+
+
+def test_who_is_not_signed_in_can_change_the_language_of_the_sign_in_page(client):
+    page = Page(client.get(SIGN_IN))
+
+    response = client.post(LANGUAGE, {"language": "es", "next": page.fields(LANGUAGE)["next"]}, follow=True)
+
+    assert Page(response).one("html")["lang"] == "es"
+    assert reverse("agents:sign-in") in response.request["PATH_INFO"]
