@@ -17,6 +17,16 @@ function keepScroll(target) {
   });
 }
 
+/** What had the focus may go (a request is over): then it goes to the conversation, not to the page's beginning. */
+function keepFocus(target, coming) {
+  const focused = document.activeElement;
+  if (!target.contains(focused) || target === focused) return;
+  if (focused.id && coming.querySelector(`#${CSS.escape(focused.id)}`)) return;
+  queueMicrotask(() => {
+    if (document.activeElement === document.body) document.getElementById("conversation").focus({ preventScroll: true });
+  });
+}
+
 function keep(event) {
   const { target, fragment } = event.detail;
   const coming = fragment.firstElementChild;
@@ -28,6 +38,7 @@ function keep(event) {
   }
   if (target.matches("dialog[data-closing]") && coming.matches("dialog")) keepFilledIn(target, coming);
   keepScroll(target);
+  keepFocus(target, coming);
 }
 
 export function keepWhatIsInUse() {

@@ -5,6 +5,15 @@ export function words(name, values = {}) {
   return sentence.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
+let told = "";
+
+/** Read out what a fragment brought (data-announce), once for as long as it stands there. */
+export function sayWhatIsNew() {
+  const sentence = document.querySelector("[data-announce]")?.textContent.trim() ?? "";
+  if (sentence && sentence !== told) say(sentence);
+  told = sentence;
+}
+
 /** Have a sentence read out without showing it. */
 export function say(sentence) {
   const place = document.getElementById("announcements");
