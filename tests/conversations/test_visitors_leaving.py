@@ -1,0 +1,186 @@
+"""Visitors who leave and come back: seen at once, and given up after the queue's grace."""
+
+import pytest
+
+from config.clock import database_now
+from conversations.actions import deadlines, presence
+from conversations.errors import Gone
+from conversations.states import EventKind, OfferState, Party, Remark, State, SystemReason
+from tests import make
+from tests.rows import fresh, nothing_changes, refuses
+
+pytestmark = pytest.mark.django_db
+
+OPEN = [make.waiting_conversation, make.active_conversation]
+ENDED = [make.wrap_up_conversation, make.abandoned_conversation]
+
+
+def last_event(conversation):
+    return conversation.events.order_by("pk").last()
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_visitor_who_leaves_is_seen_leaving_at_once(made):
+    conversation = made()
+
+    assert presence.visitor_left(conversation.pk)
+
+    assert not fresh(conversation).is_visitor_here
+    assert fresh(conversation).revision == conversation.revision + 1
+    assert last_event(conversation).kind == EventKind.VISITOR_LEFT
+    assert fresh(conversation).state == conversation.state
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_visitor_who_comes_back_restores_everything(made):
+    conversation = made(is_visitor_here=False, visitor_seen_at=make.ago(50))
+
+    presence.visitors_seen([conversation.pk])
+
+    assert fresh(conversation).is_visitor_here
+    assert fresh(conversation).visitor_seen_at > make.ago(10)
+    assert last_event(conversation).kind == EventKind.VISITOR_RETURNED
+
+
+def test_a_visitor_who_is_here_is_only_seen():
+    conversation = make.waiting_conversation(visitor_seen_at=make.ago(8))
+    events = conversation.events.count()
+
+    presence.visitors_seen([conversation.pk])
+    presence.visitor_came(conversation.pk)
+
+    assert fresh(conversation).visitor_seen_at > make.ago(4)
+    assert (fresh(conversation).revision, conversation.events.count()) == (conversation.revision, events)
+
+
+def test_a_visitor_leaves_once():
+    conversation = make.waiting_conversation()
+    presence.visitor_left(conversation.pk)
+
+    with nothing_changes():
+        assert not presence.visitor_left(conversation.pk)
+
+
+@pytest.mark.parametrize("made", ENDED)
+def test_after_the_end_nobody_leaves_or_comes(made):
+    conversation = made()
+
+    with nothing_changes():
+        assert not presence.visitor_left(conversation.pk)
+        presence.visitors_seen([conversation.pk])
+
+
+def test_a_visitor_who_was_seen_in_the_meantime_has_not_left():
+    conversation = make.waiting_conversation()
+
+    with nothing_changes():
+        assert not presence.visitor_left(conversation.pk, unless_seen_after=make.ago(5))
+
+
+@pytest.mark.parametrize("conversation_id", [0, 987_654, 10**30])
+def test_an_unknown_conversation_is_refused(conversation_id):
+    with refuses(Gone):
+        presence.visitor_left(conversation_id)
+    with refuses(Gone):
+        presence.visitor_came(conversation_id)
+
+
+def test_nobody_seen_costs_no_query(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        presence.visitors_seen([])
+
+
+# Given up
+
+
+def test_a_page_that_fell_silent_counts_as_left():
+    conversation = make.waiting_conversation(visitor_seen_at=make.ago(presence.LEASE_SECONDS + 1))
+
+    assert deadlines.sweep() == 1
+
+    assert not fresh(conversation).is_visitor_here
+    assert fresh(conversation).state == State.WAITING
+
+
+def test_a_page_that_is_alive_does_not_count_as_left():
+    make.waiting_conversation(visitor_seen_at=make.ago(presence.LEASE_SECONDS - 3))
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+
+
+def gone(made, seconds, **fields):
+    return made(is_visitor_here=False, visitor_seen_at=make.ago(seconds), **fields)
+
+
+def test_a_waiting_visitor_who_is_gone_for_longer_than_the_grace_has_abandoned_it():
+    queue = make.queue(waiting_grace_seconds=60)
+    conversation = gone(make.waiting_conversation, 61, queue=queue, waited_seconds=90)
+    offer = make.offer(to=make.agent("Lucía"), conversation=conversation)
+
+    assert deadlines.sweep() == 1
+
+    conversation = fresh(conversation)
+    assert (conversation.state, conversation.system_reason) == (State.CLOSED, SystemReason.ABANDONED)
+    assert (conversation.ended_by, conversation.closing_reason) == (Party.VISITOR, None)
+    assert 90 <= conversation.waited_seconds() <= 95
+    assert fresh(offer).state == OfferState.WITHDRAWN
+
+
+def test_an_active_visitor_who_is_gone_for_longer_than_the_limit_ends_in_wrap_up():
+    lucia = make.agent("Lucía")
+    queue = make.queue(visitor_gone_seconds=100)
+    conversation = gone(make.active_conversation, 101, lead=lucia, queue=queue)
+
+    assert deadlines.sweep() == 1
+
+    conversation = fresh(conversation)
+    assert (conversation.state, conversation.remark) == (State.WRAP_UP, Remark.VISITOR_GONE)
+    assert conversation.ended_by == Party.VISITOR
+    assert conversation.participants.get(left_at=None).agent == lucia
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_within_the_grace_nobody_is_given_up(made):
+    conversation = gone(made, 55, queue=make.queue(waiting_grace_seconds=60, visitor_gone_seconds=60))
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.give_up_on_visitor(conversation.pk)
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_visitor_who_comes_back_in_time_is_not_given_up(made):
+    conversation = gone(made, 500)
+    presence.visitors_seen([conversation.pk])
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.give_up_on_visitor(conversation.pk)
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_visitor_is_given_up_once(made):
+    conversation = gone(made, 500)
+    deadlines.sweep()
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.give_up_on_visitor(conversation.pk)
+
+
+def test_the_grace_is_the_queues_and_the_states():
+    queue = make.queue(waiting_grace_seconds=7, visitor_gone_seconds=300)
+
+    waiting, active = make.waiting_conversation(queue=queue), make.active_conversation(queue=queue)
+
+    assert presence.grace_of(waiting).total_seconds() == 7
+    assert presence.grace_of(active).total_seconds() == 300
+
+
+def test_a_message_of_a_visitor_does_not_depend_on_his_page():
+    conversation = gone(make.active_conversation, 100)
+
+    make.message(conversation, "By plain requests", at=database_now())
+
+    assert fresh(conversation).state == State.ACTIVE
