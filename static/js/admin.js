@@ -1,4 +1,4 @@
-/** Admin pages: times in the reader's own zone and language, and names for the search fields of select2. */
+/** Admin pages: times in the reader's own zone and language, names for the boxes of select2, tables to scroll by keyboard. */
 
 const language = document.documentElement.lang || "en";
 const minute = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -35,3 +35,8 @@ function nameBoxes() {
 
 nameBoxes();
 new MutationObserver(nameBoxes).observe(document.body, { childList: true, subtree: true });
+
+// A table that scrolls sideways can be reached by keyboard, whether or not it holds fields.
+for (const table of document.querySelectorAll(".inline-group, .results")) {
+  if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+}
