@@ -1,17 +1,10 @@
 /** The page's own sentences (#desk-words), and the place where screen readers hear them. */
 
+const KEPT_FOR = 10_000;
+
 export function words(name, values = {}) {
   const sentence = document.getElementById("desk-words").dataset[name];
   return sentence.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-}
-
-let told = "";
-
-/** Read out what a fragment brought (data-announce), once for as long as it stands there. */
-export function sayWhatIsNew() {
-  const sentence = document.querySelector("[data-announce]")?.textContent.trim() ?? "";
-  if (sentence && sentence !== told) say(sentence);
-  told = sentence;
 }
 
 /** Have a sentence read out without showing it. */
@@ -20,5 +13,5 @@ export function say(sentence) {
   const line = document.createElement("p");
   line.textContent = sentence;
   place.append(line);
-  while (place.children.length > 5) place.firstElementChild.remove();
+  setTimeout(() => line.remove(), KEPT_FOR); // read by then; later it would only stand in the way of who looks around
 }

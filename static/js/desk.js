@@ -14,7 +14,7 @@ import { applyFragments } from "./fragments.js";
 import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
 import { duration, setNow, showTimes } from "./times.js";
-import { sayWhatIsNew, words } from "./desk-words.js";
+import { words } from "./desk-words.js";
 
 const desk = document.getElementById("desk");
 const scope = `desk-${desk.dataset.agent}`;
@@ -80,7 +80,6 @@ function settled() {
   showDevices();
   showClosing();
   lookAtRequests();
-  sayWhatIsNew();
   current.seen();
 }
 
