@@ -333,6 +333,8 @@ class DeskPage(Page):
         self._forget_rows()
         if view.open_id == self.open_id:
             await self._show_view(view)
+        if self.open_id in view.desk.tasks and view.desk.tasks[self.open_id].last_number > self.sent:
+            self._is_behind = True  # its ring was lost, and the safety poll compares tasks alone
 
     async def _show_view(self, view: DeskView) -> None:
         if self.open_id is not None:

@@ -1,0 +1,55 @@
+"""Servers for the live tests: Daphne, uvicorn, and the portal inside the test's own process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from config import background
+from tests.live.sockets import Here
+from tests.portals import ROOT, STOP_SECONDS, Portal, database_url
+
+
+class UvicornPortal(Portal):
+    """The same application under another server."""
+
+    def start(self):
+        listening = socket.create_server(("127.0.0.1", self.port))
+        environment = {**os.environ, "DATABASE_URL": database_url(), "LOG_LEVEL": "INFO", **self.environment}
+        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--fd", str(listening.fileno())]
+        with listening, self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()], stdout=log, stderr=log
+            )
+        self.get("/favicon.ico")
+        return self
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(STOP_SECONDS)
+        # It ends in order, and then by the signal that it was sent.
+        assert code in (0, -signal.SIGTERM), f"The server ended with {code}:\n{self.log()}"
+
+
+@pytest.fixture(params=["daphne", "uvicorn"])
+def server(request, start_portal, tmp_path):
+    """One running server, once of each kind."""
+    if request.param == "daphne":
+        yield start_portal()
+        return
+    portal = UvicornPortal(tmp_path).start()
+    yield portal
+    portal.stop()
+
+
+@pytest.fixture
+async def here(transactional_db, monkeypatch):
+    """The portal inside this process, for what only patches can bring about."""
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["testserver"])
+    await background.start()
+    yield Here()
+    await background.stop()
