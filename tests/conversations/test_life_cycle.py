@@ -1,0 +1,306 @@
+"""The whole life cycle at random: whatever people and clocks do, in whatever order, the rules hold."""
+
+import itertools
+
+import pytest
+from django.db import transaction
+from django.db.models import Count, Q
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from agents import actions as agent_actions
+from agents.models import Agent
+from agents.states import AgentState
+from config.refusal import Refused
+from conversations.actions import closing, deadlines, messaging, offers, opening, presence, routing, transfers
+from conversations.load import load_of, with_load
+from conversations.models import Conversation, ConversationEvent, Offer, Participant
+from conversations.states import MOVES, OfferState, Party, Role, State
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+pick = st.integers(min_value=0, max_value=99)
+serial = itertools.count()
+ENDINGS = {"offer accepted", "offer declined", "offer missed", "offer withdrawn"}
+
+
+def one_of(rows, number):
+    """One of these rows, the same for the same number; None when there are none."""
+    rows = list(rows.order_by("pk"))
+    return rows[number % len(rows)] if rows else None
+
+
+class LifeCycle(RuleBasedStateMachine):
+    """Three agents, two queues, and everything that can happen to them."""
+
+    def __init__(self):
+        super().__init__()
+        self.world = transaction.atomic()
+        self.world.__enter__()
+        self.last_numbers = {}
+        self.ended = {}
+
+    def teardown(self):
+        transaction.set_rollback(True)
+        self.world.__exit__(None, None, None)
+
+    @initialize(capacities=st.lists(st.integers(0, 3), min_size=3, max_size=3), may_decline=st.booleans())
+    def house(self, capacities, may_decline):
+        self.returns = make.queue("Returns", wrap_up_limit_seconds=0)
+        self.orders = make.queue(
+            "Orders", priority=2, may_decline=may_decline, overflow_queue=self.returns, overflow_after_seconds=300
+        )
+        make.closing_reason(self.orders, is_default=True)
+        make.closing_reason(self.returns)
+        self.agents = [
+            make.agent(name, queues=queues, capacity=capacity)
+            for name, queues, capacity in zip(
+                ("Lucía", "Jonas", "Sofía"),
+                ([self.orders, self.returns], [(self.orders, 2)], [self.returns]),
+                capacities,
+                strict=True,
+            )
+        ]
+
+    def agent(self, number):
+        return Agent.objects.get(pk=self.agents[number % len(self.agents)].pk)
+
+    # Visitors
+
+    @rule(number=pick)
+    def a_visitor_writes_first(self, number):
+        n = next(serial)
+        hello = opening.Opening(f"{n:064d}", f"Visitor {n}", "", "Hello", f"first-key-{n}")
+        queue = (self.orders, self.returns)[number % 2]
+        attempt(opening.open_conversation, queue.pk, hello)
+
+    @rule(number=pick, is_agent=st.booleans())
+    def somebody_writes(self, number, is_agent):
+        conversation = one_of(Conversation.objects.all(), number)
+        if conversation is not None:
+            key, agent = f"next-key-{next(serial)}", self.agent(number)
+            sender = (Party.AGENT, agent.pk) if is_agent else (Party.VISITOR, None)
+            draft = messaging.Draft(conversation.pk, sender[0], "And?", key, agent_id=sender[1])
+            if attempt(messaging.post, draft):
+                assert messaging.post(draft).is_repeat
+
+    @rule(number=pick)
+    def a_visitor_leaves(self, number):
+        if conversation := one_of(Conversation.objects.filter(is_visitor_here=True), number):
+            presence.visitor_left(conversation.pk)
+
+    @rule(number=pick)
+    def a_visitor_comes_back(self, number):
+        if conversation := one_of(Conversation.objects.filter(is_visitor_here=False), number):
+            presence.visitors_seen([conversation.pk])
+
+    @rule(number=pick)
+    def a_visitor_ends(self, number):
+        if conversation := one_of(Conversation.objects.all(), number):
+            attempt(closing.end_by_visitor, conversation.pk)
+
+    # Offers
+
+    @rule()
+    def the_router_runs(self):
+        routing.route()
+
+    @rule(number=pick, answer=st.sampled_from([offers.accept, offers.decline]))
+    def an_agent_answers(self, number, answer):
+        offer = one_of(Offer.objects.filter(state=OfferState.PENDING), number)
+        if offer is not None:
+            attempt(answer, offer.pk, by=offer.agent)
+
+    @rule(number=pick, answer=st.sampled_from([offers.accept, offers.decline]))
+    def somebody_answers_what_is_not_his_to_answer(self, number, answer):
+        agent = self.agent(number)
+        if offer := one_of(Offer.objects.exclude(agent=agent, state=OfferState.PENDING), number):
+            assert attempt(answer, offer.pk, by=agent) is None
+
+    # Agents
+
+    @rule(number=pick)
+    def an_agent_becomes_available(self, number):
+        attempt(agent_actions.become_available, self.agent(number).pk, by=self.agent(number))
+
+    @rule(number=pick)
+    def an_agent_becomes_idle(self, number):
+        attempt(agent_actions.become_idle, self.agent(number).pk, None, by=self.agent(number))
+
+    @rule(number=pick)
+    def an_agent_signs_out(self, number):
+        agent = self.agent(number)
+        load = load_of(agent)
+        attempt(presence.sign_out, agent.pk, by=agent)
+        assert self.agent(number).state != AgentState.OFFLINE or load == 0 or agent.state == AgentState.OFFLINE
+
+    @rule(number=pick)
+    def a_desk_opens(self, number):
+        agent_actions.desks_seen([self.agent(number).pk])
+
+    @rule(number=pick)
+    def a_desk_closes(self, number):
+        agent_actions.desk_closed(self.agent(number).pk)
+
+    # Conversations
+
+    @rule(number=pick)
+    def a_lead_ends(self, number):
+        if place := one_of(Participant.objects.filter(left_at=None), number):
+            attempt(closing.end, place.conversation_id, by=place.agent)
+
+    @rule(number=pick)
+    def a_lead_finishes(self, number):
+        places = Participant.objects.filter(left_at=None, conversation__state=State.WRAP_UP)
+        if place := one_of(places, number):
+            reason = place.conversation.queue.closing_reasons.get()
+            assert attempt(closing.finish, place.conversation_id, reason.pk, by=place.agent)
+
+    @rule(number=pick)
+    def a_lead_puts_it_in_line_again(self, number):
+        if place := one_of(Participant.objects.filter(left_at=None), number):
+            queue = (self.orders, self.returns)[number % 2]
+            attempt(transfers.to_queue, place.conversation_id, queue.pk, by=place.agent)
+
+    # Time passes for one thing, and the sweep does what is due
+
+    @rule(number=pick)
+    def an_offer_runs_out(self, number):
+        if offer := one_of(Offer.objects.filter(state=OfferState.PENDING), number):
+            change(offer, expires_at=make.ago(1))
+            self.the_sweep_runs()
+
+    @rule(number=pick)
+    def a_wrap_up_runs_out(self, number):
+        wrap_ups = Conversation.objects.filter(state=State.WRAP_UP, wrap_up_deadline__isnull=False)
+        if conversation := one_of(wrap_ups, number):
+            change(conversation, wrap_up_deadline=make.ago(1))
+            self.the_sweep_runs()
+
+    @rule(number=pick)
+    def a_visitor_is_gone_for_long(self, number):
+        if conversation := one_of(Conversation.objects.exclude(state=State.CLOSED), number):
+            change(conversation, visitor_seen_at=make.ago(1000), is_visitor_here=False)
+            self.the_sweep_runs()
+
+    @rule(number=pick)
+    def an_agent_is_gone_for_long(self, number):
+        change(self.agent(number), seen_at=make.ago(1000), connected_until=make.ago(990))
+        self.the_sweep_runs()
+
+    @rule(number=pick)
+    def a_conversation_waits_for_long(self, number):
+        if conversation := one_of(Conversation.objects.filter(state=State.WAITING), number):
+            change(conversation, entered_queue_at=make.ago(1000))
+            Agent.objects.update(state_since=make.ago(1000))
+            self.the_sweep_runs()
+
+    @rule()
+    def the_sweep_runs(self):
+        deadlines.sweep()
+        for conversation in Conversation.objects.filter(state=State.ACTIVE):
+            lead = conversation.participants.get(role=Role.LEAD, left_at=None)
+            assert lead.agent.state != AgentState.OFFLINE
+        for conversation in Conversation.objects.filter(state=State.WRAP_UP, wrap_up_deadline=None):
+            assert conversation.participants.get(left_at=None).agent.state != AgentState.OFFLINE
+        assert not Offer.objects.filter(state=OfferState.PENDING).exclude(agent__state=AgentState.AVAILABLE).exists()
+        assert deadlines.sweep() == 0
+
+    # What always holds
+
+    @invariant()
+    def load_never_exceeds_capacity_and_is_what_a_recount_says(self):
+        for agent in with_load(Agent.objects.all()):
+            places = [place for place in Participant.objects.all() if place.agent_id == agent.pk and not place.left_at]
+            pending = [offer for offer in Offer.objects.all() if (offer.agent_id, offer.state) == (agent.pk, "pending")]
+            assert agent.load == len(places) + len(pending) <= agent.capacity
+
+    @invariant()
+    def every_unfinished_conversation_has_a_next_step(self):
+        is_lead = Q(participants__role=Role.LEAD, participants__left_at=None)
+        is_pending = Q(offers__state=OfferState.PENDING)
+        counted = Conversation.objects.annotate(
+            leads=Count("participants", filter=is_lead, distinct=True),
+            places=Count("participants", filter=Q(participants__left_at=None), distinct=True),
+            pending=Count("offers", filter=is_pending, distinct=True),
+        )
+        for one in counted:
+            has_lead = one.state in (State.ACTIVE, State.WRAP_UP)
+            assert (one.leads, one.places) == (int(has_lead), int(has_lead))
+            assert one.pending <= int(one.state == State.WAITING)
+
+    @invariant()
+    def every_offer_ends_once(self):
+        endings = ConversationEvent.objects.filter(kind__in=ENDINGS)
+        counts = {}
+        for event in endings:
+            counts[event.details["offer"]] = counts.get(event.details["offer"], 0) + 1
+        for offer in Offer.objects.all():
+            assert counts.get(offer.pk, 0) == int(offer.state != OfferState.PENDING)
+            assert (offer.settled_at is None) == (offer.state == OfferState.PENDING)
+            ending = (offer.state, offer.settled_at)
+            assert self.ended.setdefault(offer.pk, ending) == ending or self.ended[offer.pk][0] == OfferState.PENDING
+            self.ended[offer.pk] = ending
+
+    @invariant()
+    def numbers_have_no_gaps(self):
+        for conversation in Conversation.objects.prefetch_related("messages"):
+            numbers = sorted(message.number for message in conversation.messages.all())
+            written = [one for one in conversation.messages.all() if one.sender == Party.VISITOR]
+            assert numbers == list(range(1, conversation.last_number + 1))
+            assert len(written) == conversation.visitor_count
+            assert conversation.last_number >= self.last_numbers.get(conversation.pk, 0)
+            self.last_numbers[conversation.pk] = conversation.last_number
+
+    @invariant()
+    def closed_has_one_reason_and_a_time(self):
+        for conversation in Conversation.objects.all():
+            is_closed = conversation.state == State.CLOSED
+            reasons = bool(conversation.closing_reason_id) + bool(conversation.system_reason)
+            assert (conversation.closed_at is not None, reasons) == (is_closed, int(is_closed))
+            assert conversation.queued_at <= conversation.entered_queue_at or not conversation.has_overflowed
+
+    @invariant()
+    def every_change_of_state_has_its_row(self):
+        for conversation in Conversation.objects.prefetch_related("events"):
+            moves = [(e.from_state, e.to_state) for e in sorted(conversation.events.all(), key=pk_of) if e.to_state]
+            assert moves[0] == ("", State.WAITING)
+            assert moves[-1][1] == conversation.state
+            for (_, before), (came_from, goes_to) in itertools.pairwise(moves):
+                assert came_from == before
+                assert goes_to in MOVES[State(came_from)]
+        for agent in Agent.objects.prefetch_related("state_changes"):
+            states = [(c.from_state, c.to_state) for c in sorted(agent.state_changes.all(), key=pk_of)]
+            assert not states or states[-1][1] == agent.state
+            assert all(before[1] == after[0] != after[1] for before, after in itertools.pairwise(states))
+
+
+def pk_of(row):
+    return row.pk
+
+
+def attempt(action, *args, **kwargs):
+    """What the action answers; None when it refuses."""
+    try:
+        return action(*args, **kwargs)
+    except Refused:
+        return None
+
+
+def change(row, **values):
+    """Put the row's deadline in the past: time passes for it alone."""
+    type(row)._default_manager.filter(pk=row.pk).update(**values)
+
+
+def test_whatever_happens_the_rules_hold():
+    run_state_machine_as_test(
+        LifeCycle,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,93 @@
+"""A visitor whom nobody is left to serve is told so, and the conversation closes as Nobody available."""
+
+import pytest
+
+from agents.states import AgentState
+from conversations.actions import deadlines
+from conversations.states import EventKind, Party, State, SystemReason
+from tests import make
+from tests.rows import fresh, nothing_changes
+
+pytestmark = pytest.mark.django_db
+
+
+def unattended_conversation(*, waited=100, left=100, **fields):
+    """Its queue's only member signed out so many seconds ago."""
+    lucia = make.agent("Lucía", state=AgentState.OFFLINE, state_since=make.ago(left))
+    return make.waiting_conversation(
+        queue=make.queue(members=[lucia], waiting_grace_seconds=60), waited_seconds=waited, **fields
+    )
+
+
+def test_it_closes_as_nobody_available():
+    conversation = unattended_conversation()
+
+    assert deadlines.sweep() == 1
+
+    again = fresh(conversation)
+    assert (again.state, again.system_reason) == (State.CLOSED, SystemReason.NOBODY_AVAILABLE)
+    assert (again.ended_by, again.closing_reason) == (Party.SYSTEM, None)
+    line = conversation.messages.order_by("number").last()
+    assert (line.event, line.details["system_reason"]) == (EventKind.ENDED, SystemReason.NOBODY_AVAILABLE)
+
+
+def test_it_closes_once():
+    conversation = unattended_conversation()
+    deadlines.sweep()
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
+@pytest.mark.parametrize("moments", [{"left": 55}, {"waited": 55}])
+def test_it_waits_for_the_grace_since_the_last_member_left_and_since_it_came(moments):
+    conversation = unattended_conversation(**moments)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
+@pytest.mark.parametrize("state", [AgentState.IDLE, AgentState.AVAILABLE, AgentState.RONA])
+def test_a_member_who_is_signed_in_in_whatever_state_keeps_it_waiting(state):
+    conversation = unattended_conversation()
+    make.member(conversation.queue, make.agent("Jonas", state=state))
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
+def test_somebody_of_another_queue_does_not_count():
+    conversation = unattended_conversation()
+    make.queue("Returns", members=[make.agent("Jonas")])
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).state == State.CLOSED
+
+
+def test_an_account_that_is_not_active_does_not_count():
+    conversation = unattended_conversation()
+    make.member(conversation.queue, make.agent("Jonas", is_active=False, state_since=make.ago(100)))
+
+    deadlines.sweep()
+
+    assert fresh(conversation).state == State.CLOSED
+
+
+def test_a_queue_without_any_member_closes_it_too():
+    conversation = make.waiting_conversation(queue=make.queue(waiting_grace_seconds=60), waited_seconds=61)
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).system_reason == SystemReason.NOBODY_AVAILABLE
+
+
+@pytest.mark.parametrize("made", [make.active_conversation, make.wrap_up_conversation, make.closed_conversation])
+def test_only_who_waits_is_told(made):
+    conversation = made(lead=make.agent("Lucía", state=AgentState.OFFLINE))
+
+    with nothing_changes():
+        assert not deadlines.close_unattended(conversation.pk)
