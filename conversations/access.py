@@ -1,11 +1,14 @@
 """Who may read, write and supervise what. Not yours is the same as not there."""
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Substr
 
 from agents.models import Agent
 from conversations.errors import Gone
-from conversations.models import Conversation, Participant
+from conversations.models import Conversation, Message, Participant
 from conversations.states import State
+
+LONGEST_FIRST_LINE = 120
 
 
 def participation_of(agent: Agent, conversation_id: int) -> Participant:
@@ -40,11 +43,17 @@ def readable_by(agent: Agent, conversation_id: int) -> Conversation:
 
 
 def earlier_of(conversation: Conversation, most: int) -> list[Conversation]:
-    """The customer's earlier closed conversations, newest first: of this session, or with this email address."""
+    """
+    The customer's earlier closed conversations, newest first: of this session, or with this email address.
+
+    Each knows its `first_line`.
+    """
     same = Q(visitor=conversation.visitor_id)
     if conversation.visitor_email:
         same |= Q(visitor_email=conversation.visitor_email)
     closed = Conversation.objects.filter(same, state=State.CLOSED, pk__lt=conversation.pk)
+    first = Message.objects.filter(conversation=OuterRef("pk"), number=1)
+    closed = closed.annotate(first_line=Substr(Subquery(first.values("text")), 1, LONGEST_FIRST_LINE))
     return list(closed.select_related("queue", "closing_reason").order_by("-pk")[:most])
 
 

@@ -278,7 +278,7 @@ def customer_context(conversation: Conversation) -> Context:
     return {
         "conversation": conversation,
         "waited_seconds": conversation.waited_seconds(),
-        "earlier": [with_labels(one) for one in _with_first_lines(earlier_of(conversation, MOST_EARLIER))],
+        "earlier": [with_labels(one) for one in earlier_of(conversation, MOST_EARLIER)],
     }
 
 
@@ -287,14 +287,6 @@ def with_labels(conversation: Conversation) -> Conversation:
     reason = conversation.closing_reason
     conversation.closing_label = reason.label if reason else conversation.get_system_reason_display()  # type: ignore[attr-defined]
     return conversation
-
-
-def _with_first_lines(conversations: list[Conversation]) -> list[Conversation]:
-    first = Message.objects.filter(conversation__in=conversations, number=1).values_list("conversation_id", "text")
-    texts = dict(first)
-    for conversation in conversations:
-        conversation.first_line = texts.get(conversation.pk, "")[:120]  # type: ignore[attr-defined]
-    return conversations
 
 
 def thread_context(conversation: Conversation, audience: Audience, *, before: int | None = None) -> Context:

@@ -20,7 +20,7 @@ from conversations.fragments import (
     load_desk,
 )
 from conversations.line import Line
-from conversations.models import Conversation, Message, Offer
+from conversations.models import Conversation, Message, Offer, Participant
 from conversations.states import OfferKind, OfferState
 from conversations.thread import after, refusal
 
@@ -42,6 +42,7 @@ class DeskView:
     open_id: int | None
     drawn: dict[str, str]
     is_open_lost: bool = False
+    place: Participant | None = None
     marks: Marks = field(default_factory=Marks)
 
 
@@ -58,9 +59,9 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
     if open_id is None:
         return view
     try:
-        place = participation_of(desk.agent, open_id)
-        view.drawn |= draw_conversation(place, language)
-        view.marks = marks_for_agents(place.conversation)
+        view.place = participation_of(desk.agent, open_id)
+        view.drawn |= draw_conversation(view.place, language)
+        view.marks = marks_for_agents(view.place.conversation)
     except Gone:
         view.is_open_lost = True
     return view

@@ -19,7 +19,6 @@ from config.refusal import Invalid
 from conversations import limits
 from conversations.access import participation_of, readable_by
 from conversations.actions import closing, messaging, offers, presence
-from conversations.errors import Gone
 from conversations.forms import ClosingForm
 from conversations.fragments import (
     NO_CUSTOMER,
@@ -33,9 +32,9 @@ from conversations.fragments import (
 )
 from conversations.models import Participant
 from conversations.pages import lines_frame
-from conversations.snapshots import missing_lines, view_of_desk
+from conversations.snapshots import view_of_desk
 from conversations.states import MessageKind, Party
-from conversations.thread import Audience
+from conversations.thread import Audience, after
 from conversations.views.messages import answer_message, number_in
 
 
@@ -204,15 +203,12 @@ def poll(request: HttpRequest) -> HttpResponse:
     agent = agent_of(request)
     agent_actions.desks_seen([agent.pk])
     open_id = number_in(request, "open") or None
-    frames: list[dict[str, Any]] = []
-    if open_id is not None:
-        try:
-            messages = missing_lines(agent.pk, open_id, number_in(request, "last"))
-        except Gone:
-            messages = []
-        if messages:
-            frames.append(lines_frame(open_id, messages, Audience.AGENTS, agent.language))
     view = view_of_desk(agent.pk, open_id, agent.language)
+    frames: list[dict[str, Any]] = []
+    if view.place is not None:
+        messages = after(view.place.conversation, number_in(request, "last"))
+        if messages:
+            frames.append(lines_frame(view.place.conversation_id, messages, Audience.AGENTS, agent.language))
     frames.append({"is": "fragments", "html": "".join(view.drawn.values())})
     return JsonResponse({"frames": frames})
 
