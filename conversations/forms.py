@@ -52,12 +52,8 @@ class StartForm(forms.Form):
             "max_length": _("This address is too long: up to %(limit_value)d characters fit."),
         },
     )
-    question = forms.CharField(
-        label=_("Your question"),
-        widget=forms.Textarea,
-        strip=False,
-        required=False,
-    )
+    # A plain field: `clean` asks what holds for every message, and one sentence is enough.
+    question = forms.Field(label=_("Your question"), widget=forms.Textarea, required=False)
     page = forms.CharField(required=False, widget=forms.HiddenInput)
     key = forms.CharField(required=False, widget=forms.HiddenInput)
 
