@@ -21,7 +21,7 @@ from config.threads import in_thread
 from conversations import groups, limits, visitors
 from conversations.access import conversation_of
 from conversations.actions import presence, reading
-from conversations.actions.messaging import Draft, Posted
+from conversations.actions.messaging import KEY, Draft, Posted
 from conversations.models import Conversation
 from conversations.pages import DeskPage, Page, VisitorPage, current_pages, posted_frame
 from conversations.states import MessageKind, Party
@@ -96,7 +96,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             self._count_frame()
             frame = _parse(text_data)
-            key = frame["key"] if isinstance(frame.get("key"), str) else None
+            key = _key(frame)
             await self._do(frame)
         except BadFrame:
             with translation.override(self.language):
@@ -286,6 +286,12 @@ def _parse(text: str | None) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise BadFrame
+
+
+def _key(frame: dict[str, Any]) -> str | None:
+    """The key to answer under; one that no page makes is not sent back: it may be huge, or be no text at all."""
+    key = frame.get("key")
+    return key if isinstance(key, str) and KEY.fullmatch(key) else None
 
 
 def _text(frame: dict[str, Any], name: str) -> str:
