@@ -24,7 +24,17 @@ from queues.models import Queue
 
 # What supervisors look for most stands first.
 ORDER = ["conversations", "queues", "agents", "auth"]
-MODELS = ["Conversation", "Queue", "ClosingReason", "Agent", "IdleReason", "AgentStateChange", "Group"]
+MODELS = [
+    "Conversation",
+    "ReplyTemplate",
+    "RestrictedWord",
+    "Queue",
+    "ClosingReason",
+    "Agent",
+    "IdleReason",
+    "AgentStateChange",
+    "Group",
+]
 
 
 class LivedeskAdminSite(admin.AdminSite):

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from conversations.views import chat, colleagues, desk
+from conversations.views import chat, colleagues, compose, desk
 
 chat_patterns = [
     path("", chat.queues, name="queues"),
@@ -21,6 +21,7 @@ desk_patterns = [
     path("conversations/<int:conversation_id>/earlier/", desk.earlier, name="earlier"),
     path("conversations/<int:conversation_id>/end/", desk.end, name="end"),
     path("conversations/<int:conversation_id>/closing/", desk.closing_reasons, name="closing"),
+    path("conversations/<int:conversation_id>/templates/", compose.templates, name="templates"),
     path("conversations/<int:conversation_id>/transcript/", desk.transcript, name="transcript"),
     path("conversations/<int:conversation_id>/transfer/", colleagues.transfer, name="transfer"),
     path("conversations/<int:conversation_id>/conference/", colleagues.conference, name="conference"),

@@ -106,6 +106,7 @@ def supervisors() -> Group:
     if group is None:
         migration = import_module("conversations.migrations.0002_supervisors_group")
         migration.make_group_in(apps, connection.alias)
+        import_module("conversations.migrations.0004_supervisors_keep_texts").add_rights_in(apps, connection.alias)
         group = Group.objects.get(name=SUPERVISORS)
     return group
 
