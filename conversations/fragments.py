@@ -13,6 +13,7 @@ from django.utils import translation
 from agents.models import Agent, IdleReason
 from agents.states import AgentState
 from conversations.access import earlier_of
+from conversations.actions.reading import marks_for_agents, marks_for_visitor
 from conversations.forms import ClosingForm
 from conversations.line import Line, line_of
 from conversations.models import MOST_GUESTS, Conversation, Message, Offer, Participant
@@ -298,6 +299,7 @@ def thread_context(conversation: Conversation, audience: Audience, *, before: in
         "messages": lines(messages, audience),
         "first_number": first,
         "has_earlier": first > 1 and _has_earlier(conversation, audience, first),
+        "marks": marks_for_visitor(conversation) if audience == Audience.VISITOR else marks_for_agents(conversation),
     }
 
 
