@@ -20,6 +20,7 @@ from config.admin_parts import duration
 from config.clock import database_now
 from conversations.models import Conversation
 from conversations.states import State
+from conversations.views.desk import sign_out
 from queues.models import Queue
 
 # What supervisors look for most stands first.
@@ -67,6 +68,10 @@ class LivedeskAdminSite(admin.AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         return view(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """One way out for everybody, the desk's: who still has work is told so."""
+        return sign_out(request)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The floor in numbers, then the lists."""

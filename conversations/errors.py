@@ -10,6 +10,8 @@ __all__ = [
     "AgentNotAvailable",
     "AlreadyHere",
     "ConferenceFull",
+    "FileRefused",
+    "FileTooLarge",
     "NotAGuest",
     "NotToYourself",
     "NothingToCancel",
@@ -63,7 +65,7 @@ class NotLead(Refused):
 class AlreadyEnded(NotNow):
     """The conversation has ended: it takes no more messages and no second end."""
 
-    sentence = _("This conversation has ended. Start a new one to go on.")
+    sentence = _("This conversation has ended; nobody can write in it any more.")
 
 
 class NotEndedYet(NotNow):
@@ -176,3 +178,13 @@ class WrongReason(Invalid):
     """A reason of another queue, or one that is not in use."""
 
     sentence = _("This closing reason does not belong to this queue or is not in use any more. Choose another.")
+
+
+class FileRefused(Invalid):
+    """A file that cannot be sent, whoever sends it."""
+
+
+class FileTooLarge(Refused):
+    """More bytes than a file, or a request, may have."""
+
+    status = 413
