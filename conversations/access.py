@@ -1,12 +1,13 @@
 """Who may read, write and supervise what. Not yours is the same as not there."""
 
-from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Substr
+from django.db.models import Exists, OuterRef, Q, Subquery, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, NullIf, Substr
 
 from agents.models import Agent
 from conversations.errors import Gone
 from conversations.models import Conversation, Message, Participant
-from conversations.states import State
+from conversations.states import Role, State
 
 LONGEST_FIRST_LINE = 120
 
@@ -42,18 +43,25 @@ def readable_by(agent: Agent, conversation_id: int) -> Conversation:
         raise Gone from nothing
 
 
-def earlier_of(conversation: Conversation, most: int) -> list[Conversation]:
+def earlier_of(conversation: Conversation, most: int, *, before: int | None = None) -> list[Conversation]:
     """
     The customer's earlier closed conversations, newest first: of this session, or with this email address.
 
-    Each knows its `first_line`.
+    Each knows its `first_line` as agents see it, and the short name of its last lead as `served_by`.
     """
     same = Q(visitor=conversation.visitor_id)
     if conversation.visitor_email:
         same |= Q(visitor_email=conversation.visitor_email)
-    closed = Conversation.objects.filter(same, state=State.CLOSED, pk__lt=conversation.pk)
     first = Message.objects.filter(conversation=OuterRef("pk"), number=1)
-    closed = closed.annotate(first_line=Substr(Subquery(first.values("text")), 1, LONGEST_FIRST_LINE))
+    leads = Participant.objects.filter(conversation=OuterRef("pk"), role=Role.LEAD).order_by("-joined_at", "-pk")
+    closed = Conversation.objects.filter(
+        same, state=State.CLOSED, pk__lt=conversation.pk if before is None else before
+    ).annotate(
+        first_line=Substr(
+            Subquery(first.values(seen=Coalesce(KT("details__for_agents"), "text"))), 1, LONGEST_FIRST_LINE
+        ),
+        served_by=Subquery(leads.values(name=Coalesce(NullIf("agent__first_name", Value("")), "agent__username"))[:1]),
+    )
     return list(closed.select_related("queue", "closing_reason").order_by("-pk")[:most])
 
 

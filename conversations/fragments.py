@@ -12,8 +12,8 @@ from django.utils import translation
 
 from agents.models import Agent, IdleReason
 from agents.states import AgentState
-from conversations.access import earlier_of
 from conversations.actions.reading import marks_for_agents, marks_for_visitor
+from conversations.customer import customer_context
 from conversations.forms import ClosingForm
 from conversations.line import Line, line_of
 from conversations.models import MOST_GUESTS, Conversation, Message, Offer, Participant
@@ -21,7 +21,6 @@ from conversations.states import MessageKind, OfferState, Party, Role, State
 from conversations.thread import Audience, last_page, lines
 
 PREVIEW_LINES = 5
-MOST_EARLIER = 5
 
 Context = dict[str, Any]
 
@@ -274,22 +273,6 @@ def closing_context(conversation: Conversation, form: ClosingForm | None = None)
     }
 
 
-def customer_context(conversation: Conversation) -> Context:
-    """The context of the Customer region."""
-    return {
-        "conversation": conversation,
-        "waited_seconds": conversation.waited_seconds(),
-        "earlier": [with_labels(one) for one in earlier_of(conversation, MOST_EARLIER)],
-    }
-
-
-def with_labels(conversation: Conversation) -> Conversation:
-    """The same closed conversation, knowing how its reason reads."""
-    reason = conversation.closing_reason
-    conversation.closing_label = reason.label if reason else conversation.get_system_reason_display()  # type: ignore[attr-defined]
-    return conversation
-
-
 def thread_context(conversation: Conversation, audience: Audience, *, before: int | None = None) -> Context:
     """The context of a thread: its newest page, and whether there is more above it."""
     messages = last_page(conversation, audience, before=before)
@@ -366,6 +349,3 @@ def draw_status(conversation: Conversation, line: Line | None, language: str) ->
     """The chat page's fragments by name."""
     context = status_context(conversation, line)
     return {name: draw(f"chat/_{name}.html", context, language) for name in ("status", "composer")}
-
-
-NO_CUSTOMER: Context = {"conversation": None, "waited_seconds": None, "earlier": []}

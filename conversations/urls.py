@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from conversations.views import chat, colleagues, compose, desk
+from conversations.views import chat, colleagues, compose, desk, history
 
 chat_patterns = [
     path("", chat.queues, name="queues"),
@@ -16,6 +16,8 @@ desk_patterns = [
     path("", desk.home, name="home"),
     path("poll/", desk.poll, name="poll"),
     path("state/", desk.change_state, name="state"),
+    path("conversations/", history.conversations, name="conversations"),
+    path("my-day/", history.my_day, name="my-day"),
     path("conversations/<int:conversation_id>/", desk.conversation, name="conversation"),
     path("conversations/<int:conversation_id>/messages/", desk.post, name="post"),
     path("conversations/<int:conversation_id>/earlier/", desk.earlier, name="earlier"),
@@ -23,6 +25,11 @@ desk_patterns = [
     path("conversations/<int:conversation_id>/closing/", desk.closing_reasons, name="closing"),
     path("conversations/<int:conversation_id>/templates/", compose.templates, name="templates"),
     path("conversations/<int:conversation_id>/transcript/", desk.transcript, name="transcript"),
+    path(
+        "conversations/<int:conversation_id>/customer/earlier/",
+        history.earlier_conversations,
+        name="earlier-conversations",
+    ),
     path("conversations/<int:conversation_id>/transfer/", colleagues.transfer, name="transfer"),
     path("conversations/<int:conversation_id>/conference/", colleagues.conference, name="conference"),
     path("conversations/<int:conversation_id>/conference/end/", colleagues.end_conference, name="end-conference"),

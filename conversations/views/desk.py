@@ -19,16 +19,14 @@ from config.refusal import Invalid
 from conversations import limits
 from conversations.access import participation_of, readable_by
 from conversations.actions import closing, messaging, offers, presence
+from conversations.customer import NO_CUSTOMER, customer_context, transcript_context
 from conversations.forms import ClosingForm
 from conversations.fragments import (
-    NO_CUSTOMER,
     closing_context,
     conversation_context,
-    customer_context,
     desk_context,
     load_desk,
     thread_context,
-    with_labels,
 )
 from conversations.models import Participant
 from conversations.pages import lines_frame
@@ -179,8 +177,9 @@ def _closing_page(request: HttpRequest, context: dict[str, Any], *, status: int 
 @sign_in_required
 def transcript(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """An earlier conversation, to read."""
-    found = with_labels(readable_by(agent_of(request), conversation_id))
-    context = thread_context(found, Audience.AGENTS, before=number_in(request, "before") or None)
+    found = readable_by(agent_of(request), conversation_id)
+    before = number_in(request, "before") or None
+    context = transcript_context(found) | thread_context(found, Audience.AGENTS, before=before)
     template = "desk/_transcript.html" if request.htmx else "desk/transcript.html"  # type: ignore[attr-defined]
     return render(request, template, context)
 

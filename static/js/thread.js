@@ -92,7 +92,7 @@ class Thread {
   }
 
   #askedForEarlier(event) {
-    const link = event.target.closest("#earlier a");
+    const link = event.target.closest(".earlier a");
     if (!link) return;
     event.preventDefault();
     event.stopPropagation();
@@ -116,7 +116,7 @@ class Thread {
     template.innerHTML = html;
     const belowTheEye = this.#box.scrollHeight - this.#box.scrollTop;
     this.#isAtEnd = false;
-    const next = template.content.querySelector("#earlier");
+    const next = template.content.querySelector(".earlier");
     place.remove();
     template.content.querySelectorAll("li[data-number]").forEach((item) => this.#insert(item));
     if (next) this.#list.prepend(next);
