@@ -70,7 +70,9 @@ class Watch:
 
     async def _poll(self) -> None:
         self._polls += 1
-        keys = [page.session_key for pages in self._pages.desks.values() for page in pages]
+        # A page that opens while we look is new enough: what was found says nothing about it.
+        desks = [page for pages in self._pages.desks.values() for page in pages]
+        keys = [page.session_key for page in desks]
         ask_sessions = self._polls % SESSIONS_EVERY == 0
         found = await in_thread(look)(
             list(self._pages.visitors), list(self._pages.desks), keys if ask_sessions else None
@@ -79,13 +81,14 @@ class Watch:
             for visitor in list(self._pages.visitors.get(conversation_id, ())):
                 if visitor.known() != known:
                     visitor.make_stale()
-        for agent_id, pages in list(self._pages.desks.items()):
-            for page in list(pages):
-                is_out = found.sessions is not None and page.session_key not in found.sessions
-                if is_out or found.credentials.get(agent_id) != page.credentials:
-                    await page.revoke()
-                elif page.desk is None or known_of(page.desk) != found.desks.get(agent_id):
-                    page.make_stale()
+        for page in desks:
+            if page not in self._pages.desks.get(page.agent_id, ()):
+                continue  # closed since
+            is_out = found.sessions is not None and page.session_key not in found.sessions
+            if is_out or found.credentials.get(page.agent_id) != page.credentials:
+                await page.revoke()
+            elif page.desk is None or known_of(page.desk) != found.desks.get(page.agent_id):
+                page.make_stale()
         for line in list(self._pages.lines.values()):
             line.count_soon()
 
