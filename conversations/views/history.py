@@ -10,15 +10,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from agents.requests import agent_of, sign_in_required
+from agents.states import AgentState
 from config.clock import database_now
 from conversations.access import participation_of
-from conversations.customer import NO_CUSTOMER, earlier_context
+from conversations.customer import NO_CUSTOMER, earlier_context, minutes
 from conversations.fragments import desk_context, load_desk
-from conversations.reports import Day, figures
-from conversations.search import PAGE, SearchForm, search
+from conversations.reports import Day, Figures, figures
+from conversations.search import SearchForm, search
+from conversations.states import OfferState
 from conversations.views.messages import number_in
 from conversations.zones import zone_of
 
+MOST_CLOSED = 50
+STATES = (AgentState.AVAILABLE, AgentState.IDLE, AgentState.RONA, AgentState.OFFLINE)
 FIELDS = ("customer", "text", "since", "until", "queue")
 
 
@@ -29,7 +33,7 @@ def conversations(request: HttpRequest) -> HttpResponse:
     """My conversations: the search, and what it finds."""
     zone = zone_of(request)
     form = SearchForm(request.GET)
-    context: dict[str, Any] = {"form": form, "page_size": PAGE}
+    context: dict[str, Any] = {"form": form}
     if form.is_valid():
         before = number_in(request, "before")
         context["results"] = search(agent_of(request), form.wanted(zone), before=before)
@@ -48,10 +52,26 @@ def my_day(request: HttpRequest) -> HttpResponse:
     zone = zone_of(request)
     now = database_now()
     agent = agent_of(request)
-    day = Day.until(now, zone)
-    context = {"figures": figures(agent, day), "day": day, "zone": zone, "now": now}
     with timezone.override(zone):
-        return _show(request, "my_day", context)
+        return _show(request, "my_day", _day_context(figures(agent, Day.until(now, zone))) | {"zone": zone, "now": now})
+
+
+def _day_context(day: Figures) -> dict[str, Any]:
+    """The figures as they read."""
+    passed = sum(day.state_seconds.values()) or 1
+    return {
+        "figures": day,
+        "handle_time": "" if day.handle_seconds is None else minutes(day.handle_seconds),
+        "first_response": "" if day.first_response_seconds is None else minutes(day.first_response_seconds),
+        "offers": [(OfferState(state).label, number) for state, number in day.offers.items()],
+        "states": [
+            {"state": state, "label": state.label, "seconds": seconds, "time": minutes(seconds), "all": passed}
+            for state in STATES
+            for seconds in [day.state_seconds[state]]
+        ],
+        "closed": day.closed[:MOST_CLOSED],
+        "has_more": len(day.closed) > MOST_CLOSED,
+    }
 
 
 @never_cache
@@ -67,7 +87,7 @@ def earlier_conversations(request: HttpRequest, conversation_id: int) -> HttpRes
 def _show(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
     """The page's own part for htmx, the whole desk around it otherwise: tasks, requests and state stay live."""
     agent = agent_of(request)
-    context = {"agent": agent, **NO_CUSTOMER, **context}
+    context = {"agent": agent, "page": name, **NO_CUSTOMER, **context}
     if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
         return render(request, f"desk/_{name}.html", context)
     return render(request, f"desk/{name}.html", context | desk_context(load_desk(agent.pk), None))

@@ -1,5 +1,5 @@
 /**
- * Dialogs of the desk: Closing reasons, and an earlier conversation.
+ * Dialogs of the desk, above all Closing reasons.
  *
  * Closing reasons opens by itself when its conversation reaches wrap-up or is opened in it. Closed without an answer it
  * stays closed until the panel's button is used, whatever the server sends meanwhile; what was filled in stays.
@@ -62,12 +62,4 @@ export function startDialogs() {
     event.target.closest("[data-dialog-close]")?.closest("dialog")?.close();
   });
   document.addEventListener("close", (event) => event.target.matches?.("dialog") && dismissedBy(event.target), true);
-  document.addEventListener("htmx:afterSwap", (event) => {
-    const dialog = document.getElementById("transcript");
-    if (event.detail.target?.id !== "transcript-body" || dialog.open) return;
-    opener = event.detail.requestConfig?.elt?.id ?? "";
-    dialog.showModal();
-    const box = dialog.querySelector(".thread");
-    if (box) box.scrollTop = 0;
-  });
 }

@@ -1,8 +1,8 @@
 /**
  * Times in the reader's zone and language, ticking by the server's clock: <time datetime=… data-show=…>.
  *
- * data-show: "clock" (10:02), "date" (23 Nov, 10:07), "day" (Monday 23 November, 10:07), "elapsed" (since, ticking),
- * "left" (until, ticking, never below 0; with data-format="seconds" as bare seconds). Ticking times are role="timer", which screen readers do not announce;
+ * data-show: "clock" (10:02), "date" (23 Nov, 10:07; with the year when it is another one), "day" (Monday 23 November,
+ * 10:07), "elapsed" (since, ticking), "left" (until, ticking, never below 0; with data-format="seconds" as bare seconds). Ticking times are role="timer", which screen readers do not announce;
  * never put one into a live region.
  */
 
@@ -11,6 +11,14 @@ const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-di
 const date = new Intl.DateTimeFormat(language, {
   day: "numeric",
   month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const dateOfAnotherYear = new Intl.DateTimeFormat(language, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
   hour: "2-digit",
   minute: "2-digit",
   hourCycle: "h23",
@@ -71,7 +79,7 @@ function textOf(element) {
     case "clock":
       return clock.format(at);
     case "date":
-      return date.format(at);
+      return (new Date(at).getFullYear() === new Date(now()).getFullYear() ? date : dateOfAnotherYear).format(at);
     case "day":
       return `${dayLabel(at)}, ${clock.format(at)}`;
     case "elapsed":
