@@ -3,17 +3,22 @@
 import { openComposer } from "./composer.js";
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
+import { startEmoji } from "./emoji.js";
 import { applyFragments } from "./fragments.js";
+import { createReceipts, isInFront } from "./marks.js";
 import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
 import { openThread } from "./thread.js";
 import { setNow } from "./times.js";
+import { createTyping } from "./typing.js";
 import { followKeyboard } from "./viewport.js";
 
 const SCOPE = "chat";
 const page = document.getElementById("chat");
 const conversation = page.dataset.conversation;
 const title = document.title;
+const words = document.getElementById("message-words").dataset;
+const tell = (command) => connection?.send(command) ?? false;
 let thread = null;
 let connection = null;
 let composer = null;
@@ -23,16 +28,23 @@ let unseen = 0;
 const outbox = createOutbox({
   scope: SCOPE,
   // The visitor has one conversation, so his frames need not name it.
-  send: ({ conversation: _, ...command }) => connection?.send(command) ?? false,
+  send: ({ conversation: _, ...command }) => tell(command),
   postUrl: () => page.dataset.post,
   onFrame: take,
   onChange: (entry) => entry.conversation === conversation && thread?.showPending(entry),
-  unknownSentence: document.getElementById("message-words").dataset.unknown,
+  unknownSentence: words.unknown,
+  waitSentence: words.waiting,
 });
 thread = openThread(page.querySelector("[data-thread]"), {
   outbox,
   conversation,
   onEdit: (text) => composer?.putBack(text),
+});
+
+const receipts = createReceipts({
+  send: (what, number) => tell({ do: what, number }),
+  last: () => thread.last,
+  isSeen: () => isInFront() && thread.isAtEnd,
 });
 
 function take(frame) {
@@ -46,23 +58,29 @@ function take(frame) {
       return announce();
     case "messages":
       return arrived(thread.append(frame.html, frame.last));
+    case "marks":
+      return thread.marked(frame);
+    case "typing":
+      return thread.typing(frame.who);
     case "posted":
     case "refused":
+      if (frame.notice) showNotice(frame.notice, "info");
       if (!outbox.take(frame) && frame.is === "refused") showNotice(frame.sentence);
   }
 }
 
 function arrived(items) {
-  if (document.visibilityState === "visible") return tellSeen();
+  tellSeen();
+  if (document.visibilityState === "visible") return;
   unseen += items.filter((item) => item.matches(".theirs")).length;
   if (unseen) document.title = `(${unseen}) ${title}`;
 }
 
 function tellSeen() {
+  receipts.tell();
   if (document.visibilityState !== "visible") return;
   unseen = 0;
   document.title = title;
-  if (thread.last) connection?.send({ do: "seen", number: thread.last });
 }
 
 /** The compose box comes and goes with the conversation's state. */
@@ -71,7 +89,9 @@ function startComposer() {
   if (form === composerForm) return;
   const unsent = composer?.text ?? "";
   composerForm = form;
-  composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, onSend: () => thread.toEnd() });
+  const onTyping = createTyping(() => tell({ do: "typing" }));
+  const onSend = () => thread.toEnd();
+  composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, tools: [startEmoji], onSend, onTyping });
   if (form) return;
   showUnsent(unsent);
   // Whoever was writing when the box went away finds the way on under his hands.
@@ -125,5 +145,7 @@ if (matchMedia("(pointer: fine)").matches) composer?.focus();
 startEnding();
 followKeyboard();
 document.addEventListener("visibilitychange", tellSeen);
+window.addEventListener("focus", tellSeen);
+page.querySelector(".thread").addEventListener("scroll", tellSeen, { passive: true });
 // After the end nothing more comes; only what could not be sent before it still wants its answer.
 if (composer || outbox.pending(conversation).length) connection = openConnection();

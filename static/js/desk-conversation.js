@@ -1,19 +1,22 @@
 /** The conversation that is open: its thread, its compose box, and telling the server what was really seen of it. */
 
 import { openComposer } from "./composer.js";
+import { startNote } from "./desk-note.js";
+import { startTemplates } from "./desk-templates.js";
+import { startEmoji } from "./emoji.js";
+import { createReceipts, isInFront } from "./marks.js";
+import { startParameters } from "./parameters.js";
 import { openThread } from "./thread.js";
+import { createTyping } from "./typing.js";
 
-const NEAR_THE_END = 48;
-const SEEN_EVERY = 1_000;
+const TOOLS = [startEmoji, startTemplates, startParameters, startNote];
 
 class OpenConversation {
   #options;
-  #box;
   #thread = null;
   #form = null;
   #composer = null;
-  #seen = 0;
-  #seenTimer = 0;
+  #receipts = null;
 
   constructor(element, options) {
     this.element = element;
@@ -36,6 +39,18 @@ class OpenConversation {
     this.seen();
   }
 
+  /** How far the visitor has the thread. */
+  marked(frame) {
+    if (String(frame.conversation) === this.id) this.#thread?.marked(frame);
+  }
+
+  /** Somebody is writing; false when it is in another conversation. */
+  typing(frame) {
+    if (String(frame.conversation) !== this.id) return false;
+    this.#thread?.typing(frame.who);
+    return true;
+  }
+
   showPending(entry) {
     if (this.#thread && entry.conversation === this.id) this.#thread.showPending(entry);
   }
@@ -45,7 +60,10 @@ class OpenConversation {
     const form = this.element.querySelector("[data-composer]");
     if (form === this.#form) return;
     this.#form = form;
-    this.#composer = form && openComposer(form, { ...this.#options, conversation: this.id, onSend: () => this.#thread.toEnd() });
+    const onTyping = createTyping(() => this.#options.send({ do: "typing", conversation: Number(this.id) }));
+    const onSend = () => this.#thread.toEnd();
+    const mine = { conversation: this.id, tools: TOOLS, onSend, onTyping };
+    this.#composer = form && openComposer(form, { ...this.#options, ...mine });
   }
 
   /** Where the person goes on: the compose box, or the conversation itself on screens whose keyboard would cover it. */
@@ -54,42 +72,34 @@ class OpenConversation {
     else this.element.focus();
   }
 
-  /** Tell the server how far the person has seen, at most once a second. */
+  /** Tell the server what this page has and what the person saw of it. */
   seen() {
-    if (!this.#thread || this.#seenTimer || !this.#isSeen()) return;
-    const number = this.last;
-    if (!this.#options.send({ do: "seen", conversation: Number(this.id), number })) return;
-    this.#seen = number;
-    this.#seenTimer = setTimeout(() => {
-      this.#seenTimer = 0;
-      this.seen();
-    }, SEEN_EVERY);
+    this.#receipts?.tell();
   }
 
   close() {
-    clearTimeout(this.#seenTimer);
+    this.#receipts?.close();
+    this.#receipts = null;
     this.#thread?.close();
     this.#thread = null;
   }
 
   #openThread(list) {
     if (!list) return;
-    const { outbox } = this.#options;
-    this.#thread = openThread(list, { outbox, conversation: this.id, onEdit: (text) => this.#putBack(text) });
-    this.#box = list.closest(".thread");
-    this.#box.addEventListener("scroll", () => this.seen(), { passive: true });
+    const { outbox, send } = this.#options;
+    const onEdit = (text, entry) => this.#putBack(text, entry);
+    this.#thread = openThread(list, { outbox, conversation: this.id, onEdit });
+    this.#receipts = createReceipts({
+      send: (what, number) => send({ do: what, conversation: Number(this.id), number }),
+      last: () => this.last,
+      isSeen: () => isInFront() && this.#thread.isAtEnd,
+    });
+    list.closest(".thread").addEventListener("scroll", () => this.seen(), { passive: true });
   }
 
-  #putBack(text) {
+  #putBack(text, entry) {
     if (!this.#composer) return false;
-    this.#composer.putBack(text);
-    return true;
-  }
-
-  #isSeen() {
-    const isInFront = document.visibilityState === "visible" && document.hasFocus();
-    const { scrollHeight, scrollTop, clientHeight } = this.#box;
-    return isInFront && this.last > this.#seen && scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    return this.#composer.putBack(text, entry);
   }
 }
 

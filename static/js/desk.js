@@ -15,6 +15,7 @@ import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
 import { duration, setNow, showTimes } from "./times.js";
 import { words } from "./desk-words.js";
+import { showTypingInTask } from "./typing.js";
 
 const desk = document.getElementById("desk");
 const scope = `desk-${desk.dataset.agent}`;
@@ -27,7 +28,9 @@ const takers = {
   pong: (frame) => setNow(frame.now),
   fragments: (frame) => applyFragments(frame.html),
   messages: (frame) => current.take(frame),
-  posted: (frame) => outbox.take(frame),
+  marks: (frame) => current.marked(frame),
+  typing: (frame) => current.typing(frame) || showTypingInTask(String(frame.conversation)),
+  posted: (frame) => posted(frame),
   refused: (frame) => outbox.take(frame) || showNotice(frame.sentence),
 };
 const onFrame = (frame) => takers[frame.is]?.(frame);
@@ -39,7 +42,14 @@ const outbox = createOutbox({
   onFrame,
   onChange: (entry) => current?.showPending(entry),
   unknownSentence: document.getElementById("message-words").dataset.unknown,
+  waitSentence: document.getElementById("message-words").dataset.waiting,
 });
+
+/** A message is stored; its sender is told when it is not stored as it was written. */
+function posted(frame) {
+  outbox.take(frame);
+  if (frame.notice) showNotice(frame.notice, "info");
+}
 
 /** With what is open and how far it is shown, so that the server catches up from there. */
 function addressWith(path) {

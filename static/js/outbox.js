@@ -2,13 +2,14 @@
  * Messages on their way. Each has a key before its first try and keeps it until the server posted or refused it, over
  * lost connections and reloads. Posting twice under one key is one message, so sending again is always safe.
  *
- * createOutbox({scope, send(command), postUrl(conversation), onFrame(frame), onChange(entry), unknownSentence})
- *   -> {add(conversation, text), pending(conversation), retry(key), discard(key), take(frame), arrived(key),
- *       setStatus(status)}
+ * createOutbox({scope, send(command), postUrl(conversation), onFrame(frame), onChange(entry), unknownSentence,
+ *   waitSentence}) -> {add(conversation, text, {note, files}), pending(conversation), retry(key), discard(key), take(frame), arrived(key),
+ *   setStatus(status)}
  *
- * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). An entry is {key, conversation, text, at,
- * state, sentence}; its state is "sending", "sent" (the server said posted; its message is still to come) or "failed"
- * (refused, with the server's sentence). Only `take` and `arrived` end an entry; nothing drops one silently.
+ * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). An entry is {key, conversation, text,
+ * note, files, at, state, sentence}; its state is "sending", "sent" (the server said posted; its message is still to
+ * come) or "failed" (refused, with the server's sentence). Only `take` and `arrived` end an entry; nothing drops one
+ * silently. A refusal that says when to try again is no failure: everything waits that long and goes out again.
  */
 
 import { forget, remember, stored } from "./storage.js";
@@ -33,6 +34,7 @@ class Outbox {
   #status = "connecting";
   #isPosting = false;
   #answerTimer = 0;
+  #heldUntil = 0;
 
   constructor(options) {
     this.#options = options;
@@ -43,9 +45,9 @@ class Outbox {
   }
 
   /** Take a text on its way under a new key. */
-  add(conversation, text) {
+  add(conversation, text, { note = false, files = [] } = {}) {
     const order = this.#entries.size;
-    const entry = { key: newKey(), conversation: String(conversation), text, at: Date.now(), order };
+    const entry = { key: newKey(), conversation: String(conversation), text, note, files, at: Date.now(), order };
     this.#entries.set(entry.key, entry);
     this.#move(entry, "sending");
     this.#flush();
@@ -82,6 +84,7 @@ class Outbox {
 
   /** True when the frame was an answer to one of these messages. */
   take(frame) {
+    if (frame.retry_after && this.#hold(frame)) return true;
     const entry = this.#entries.get(frame.key ?? "");
     if (!entry) return false;
     this.#unanswered.delete(entry.key);
@@ -101,6 +104,24 @@ class Outbox {
     this.#status = status;
     this.#unanswered.clear(); // whatever was on the old connection may be lost with it
     this.#flush();
+  }
+
+  /** The server wants a pause. Without a key it may have been any of those that are unanswered. */
+  #hold({ key, retry_after: seconds }) {
+    const keys = key ? [key] : [...this.#unanswered];
+    const held = keys.map((key) => this.#entries.get(key)).filter((entry) => entry?.state === "sending");
+    if (!held.length) return false;
+    this.#heldUntil = Math.max(this.#heldUntil, Date.now() + seconds * 1000);
+    for (const entry of held) {
+      this.#unanswered.delete(entry.key);
+      this.#move(entry, "sending", this.#options.waitSentence.replace("{seconds}", seconds));
+    }
+    setTimeout(() => this.#flush(), this.#heldUntil - Date.now() + 1);
+    return true;
+  }
+
+  get #isHeld() {
+    return Date.now() < this.#heldUntil;
   }
 
   #waiting() {
@@ -124,11 +145,12 @@ class Outbox {
     if (this.#status === "polling") this.#post();
     // Nothing will carry them from this page any more; they stay kept, and Retry or a new page sends them.
     if (this.#status === "ended") this.#waiting().forEach((entry) => this.#fail(entry));
-    if (this.#status !== "connected") return;
-    for (const { key, text, conversation } of this.#waiting().filter((entry) => !this.#unanswered.has(entry.key))) {
+    if (this.#status !== "connected" || this.#isHeld) return;
+    for (const entry of this.#waiting().filter((entry) => !this.#unanswered.has(entry.key))) {
       if (this.#unanswered.size >= MOST_UNANSWERED) break;
-      if (!this.#options.send({ do: "post", key, text, conversation: Number(conversation) })) break;
-      this.#unanswered.add(key);
+      if (!this.#options.send(commandFor(entry))) break;
+      this.#unanswered.add(entry.key);
+      if (entry.sentence) this.#move(entry, "sending");
     }
     clearTimeout(this.#answerTimer);
     if (this.#unanswered.size) this.#answerTimer = setTimeout(() => this.#ask(), ANSWER_WITHIN);
@@ -141,10 +163,10 @@ class Outbox {
   }
 
   async #post() {
-    if (this.#isPosting) return;
+    if (this.#isPosting || this.#isHeld) return;
     this.#isPosting = true;
     try {
-      for (let [entry] = this.#waiting(); entry && this.#status === "polling"; [entry] = this.#waiting()) {
+      for (let [entry] = this.#waiting(); entry && this.#status === "polling" && !this.#isHeld; [entry] = this.#waiting()) {
         await this.#postOne(entry);
       }
     } catch {
@@ -158,7 +180,7 @@ class Outbox {
     const response = await fetch(this.#options.postUrl(entry.conversation), {
       method: "POST",
       headers: { Accept: "application/json", "X-CSRFToken": csrfToken() },
-      body: new URLSearchParams({ key: entry.key, text: entry.text }),
+      body: formFor(entry),
       signal: AbortSignal.timeout(ANSWER_WITHIN),
     });
     if (response.status >= 500) throw new Error(`status ${response.status}`);
@@ -166,12 +188,26 @@ class Outbox {
     const frames = isJson ? ((await response.json()).frames ?? []) : [];
     frames.forEach((frame) => this.#options.onFrame(frame));
     // An answer without a word about this message (a sign-in page, say) must not be asked for for ever.
-    if (entry.state === "sending") this.#fail(entry);
+    if (entry.state === "sending" && !this.#isHeld) this.#fail(entry);
   }
 
   #fail(entry) {
     this.#move(entry, "failed", this.#options.unknownSentence);
   }
+}
+
+function commandFor({ key, text, note, files, conversation }) {
+  const command = { do: "post", key, text, conversation: Number(conversation) };
+  if (note) command.note = true;
+  if (files?.length) command.files = files;
+  return command;
+}
+
+function formFor({ key, text, note, files }) {
+  const form = new URLSearchParams({ key, text });
+  if (note) form.set("note", "1");
+  for (const file of files ?? []) form.append("files", file);
+  return form;
 }
 
 export function createOutbox(options) {

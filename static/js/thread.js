@@ -1,15 +1,19 @@
 /**
  * The thread: messages in the order of their numbers, each once, with the days and the groups of one speaker.
  *
- * openThread(list, {outbox, conversation, onEdit(text)}) -> {append(html), last, showPending(entry), toEnd(), close()}
+ * openThread(list, {outbox, conversation, onEdit(text, entry)})
+ *   -> {append(html), last, isAtEnd, showPending(entry), marked(frame), typing(who), toEnd(), close()}
  * (onEdit answers true when a compose box took the text)
  *
  * `list` is the <ol> of the page, best inside the box that scrolls (<div class="thread" role="log"><ol>…); `data-last`
  * is the last number the server rendered. What is still on its way stands below, from <template id="own-message">.
- * A button [data-jump] beside the box shows when something new came while the reader was further up.
+ * A button [data-jump] beside the box shows when something new came while the reader was further up, and a line stands
+ * above the first message that came while he did not look.
  */
 
+import { isInFront, openMarks } from "./marks.js";
 import { dayLabel, showTimes } from "./times.js";
+import { openTyping } from "./typing.js";
 
 const NEAR_THE_END = 48;
 const ONE_GROUP_WITHIN = 60_000;
@@ -23,6 +27,8 @@ class Thread {
   #isAtEnd = true;
   #top = 0;
   #observer;
+  #marks;
+  #typing;
 
   constructor(list, options) {
     this.#list = list;
@@ -30,6 +36,8 @@ class Thread {
     this.#jump = this.#box.parentElement.querySelector("[data-jump]");
     this.#options = options;
     this.#last = Number(list.dataset.last) || 0;
+    this.#marks = openMarks(list);
+    this.#typing = openTyping(this.#box, () => this.#isAtEnd && this.toEnd());
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump?.addEventListener("click", () => this.toEnd());
     // Before htmx hears of it: earlier lines want their days, groups and the reader's place too.
@@ -41,7 +49,13 @@ class Thread {
     options.outbox?.pending(options.conversation).forEach((entry) => this.showPending(entry));
     this.#arrange(this.#list.firstElementChild);
     showTimes(this.#list);
+    this.#marks.show();
     this.toEnd();
+  }
+
+  /** Whether the newest line is in sight. */
+  get isAtEnd() {
+    return this.#isAtEnd;
   }
 
   /** The last number shown: a page that reconnects asks for what comes after it. */
@@ -53,12 +67,16 @@ class Thread {
   append(html, last = 0) {
     const template = document.createElement("template");
     template.innerHTML = html;
+    const isWatched = this.#isAtEnd && isInFront();
     const added = [...template.content.querySelectorAll("li[data-number]")].filter((item) => this.#insert(item));
     this.#last = Math.max(this.#last, last, ...added.map((item) => Number(item.dataset.number)));
     this.#list.dataset.last = this.#last;
     if (!added.length) return added;
+    this.#separate(added, isWatched);
     this.#arrange(earliest(added));
     showTimes(this.#list);
+    this.#marks.show();
+    for (const item of added) this.#typing.stop(item.dataset.author ?? "");
     if (this.#isAtEnd) this.toEnd();
     else if (this.#jump && added.some((item) => item.matches(".theirs"))) this.#jump.hidden = false;
     return added;
@@ -79,6 +97,16 @@ class Thread {
     this.#fill(item, entry);
   }
 
+  /** How far the other side has the thread, from a frame. */
+  marked(frame) {
+    this.#marks.take(frame);
+  }
+
+  /** Somebody is writing. */
+  typing(who) {
+    this.#typing.take(who);
+  }
+
   /** Scroll to the newest line. */
   toEnd() {
     this.#box.scrollTop = this.#box.scrollHeight;
@@ -88,6 +116,7 @@ class Thread {
   }
 
   close() {
+    this.#typing.close();
     this.#observer.disconnect();
   }
 
@@ -122,6 +151,7 @@ class Thread {
     if (next) this.#list.prepend(next);
     this.#arrange(this.#list.firstElementChild);
     showTimes(this.#list);
+    this.#marks.show();
     this.#box.scrollTop = this.#box.scrollHeight - belowTheEye;
     (next?.querySelector("a") ?? this.#box).focus({ preventScroll: true });
   }
@@ -152,14 +182,28 @@ class Thread {
     return true;
   }
 
+  /** The line above what came while nobody looked; the next message that is seen as it comes takes it away. */
+  #separate(added, isWatched) {
+    const line = this.#list.querySelector(".new-line");
+    const first = earliest(added);
+    if (isWatched || first.matches(".ours")) return line?.remove();
+    const theirs = added.filter((item) => item.matches(".theirs"));
+    if (line || !theirs.length) return;
+    const fresh = document.createElement("li");
+    fresh.className = "event new-line";
+    fresh.textContent = document.getElementById("message-words").dataset.newMessages;
+    earliest(theirs).before(fresh);
+  }
+
   /** Days and groups, from this item to the end. */
   #arrange(from) {
     for (let item = from; item; item = item.nextElementSibling) {
       if (item.dataset.number === undefined) continue;
       let before = item.previousElementSibling;
-      if (before?.matches(".day")) {
-        before.remove();
-        before = item.previousElementSibling;
+      while (before?.matches(".day, .new-line")) {
+        const passed = before;
+        before = before.previousElementSibling;
+        if (passed.matches(".day")) passed.remove();
       }
       const label = dayLabel(Date.parse(item.dataset.at));
       if (!before || dayLabel(Date.parse(before.dataset.at)) !== label) {
@@ -186,11 +230,12 @@ class Thread {
     const item = document.getElementById("own-message").content.firstElementChild.cloneNode(true);
     item.id = id;
     item.dataset.key = entry.key;
+    item.classList.toggle("note", Boolean(entry.note));
     item.querySelector(".bubble").textContent = entry.text;
     item.querySelector("[data-retry]").addEventListener("click", () => this.#options.outbox.retry(entry.key));
     item.querySelector("[data-edit]").addEventListener("click", () => {
       // Given up only when the compose box has it: a text is never dropped.
-      if (this.#options.onEdit(entry.text)) this.#options.outbox.discard(entry.key);
+      if (this.#options.onEdit(entry.text, entry)) this.#options.outbox.discard(entry.key);
     });
     return item;
   }
@@ -203,7 +248,7 @@ class Thread {
     item.querySelector(".state").textContent = words[entry.state];
     const why = item.querySelector(".why");
     why.textContent = entry.sentence ?? "";
-    why.hidden = !isFailed;
+    why.hidden = !entry.sentence;
     item.querySelector("[data-retry]").hidden = !isFailed;
     item.querySelector("[data-edit]").hidden = !isFailed || !this.#options.onEdit;
     if (isFailed && this.#isAtEnd) this.toEnd();
