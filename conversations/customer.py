@@ -60,3 +60,20 @@ def minutes(seconds: int) -> str:
     rest, second = divmod(seconds, 60)
     hour, minute = divmod(rest, 60)
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+def foreign_page(address: str, own_host: str) -> str:
+    """The page that a visitor came from; a page of our own (the list of queues, the form again) says nothing."""
+    try:
+        came_from = urlsplit(address)
+        is_own = came_from.netloc.rpartition("@")[2].lower() in _hosts(own_host, came_from.scheme)
+    except ValueError:
+        return ""
+    return "" if is_own else address
+
+
+def _hosts(host: str, scheme: str) -> set[str]:
+    """How an address may write this host: the port that its scheme stands for may be there or not."""
+    port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    bare = host.lower().removesuffix(port) if port else host.lower()
+    return {bare, bare + port}

@@ -19,6 +19,7 @@ from conversations import limits, visitors
 from conversations.access import conversation_of
 from conversations.actions import closing, messaging, presence
 from conversations.actions.opening import Opening, is_attended, open_conversation, open_conversation_of
+from conversations.customer import foreign_page
 from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.forms import StartForm
 from conversations.fragments import draw_status, status_context, thread_context
@@ -88,7 +89,7 @@ def _start_page(
         "is_attended": is_attended(queue),
         "next_opening": None if is_open else hours.next_opening(queue, now),
         "others": [other for other in hours.open_queues(now) if other.pk != queue.pk],
-        "page_address": form["page"].value() or request.headers.get("Referer", "")[:500],
+        "page_address": form["page"].value() or foreign_page(_referer(request), request.get_host()),
         "usual_minutes": usual_minutes(queue.pk),
     }
     response = render(request, "chat/start.html", context, status=status)
@@ -97,6 +98,10 @@ def _start_page(
     if visitors.token_hash_of(request) is None:
         visitors.start_session(response)
     return response
+
+
+def _referer(request: HttpRequest) -> str:
+    return request.headers.get("Referer", "")[:500]
 
 
 def _known_of(token_hash: str | None) -> dict[str, str]:
@@ -114,7 +119,7 @@ def _opening(request: HttpRequest, form: StartForm, token_hash: str) -> Opening:
         question=values["question"],
         key=values["key"],
         language=translation.get_language() or settings.LANGUAGE_CODE,
-        page_address=values["page"],
+        page_address=foreign_page(values["page"], request.get_host()),
         user_agent=request.headers.get("User-Agent", "")[:400],
     )
 
