@@ -34,6 +34,8 @@ class PageSocket(WebSocketProtocol):  # type: ignore[misc]
     """A page's socket: what comes in is bounded, and what breaks the bound is told so before it is closed."""
 
     def serverSend(self, content: "str | bytes", binary: bool = False) -> None:  # noqa: N802
+        if self.state != self.STATE_OPEN:
+            return  # it closed in this very moment; the page comes back and catches up
         # Autobahn holds both directions to one limit; a page that catches up needs more than it may send.
         self.maxMessagePayloadSize = 0
         try:
