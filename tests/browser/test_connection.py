@@ -1,0 +1,151 @@
+"""What happens to a talk when the connection or the server goes away for a while."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import make
+from tests.browser import people
+from tests.browser.people import expect_thread
+
+LOST = "The connection is lost."
+BACK_WITHIN = 45_000
+
+
+@pytest.fixture
+def talk(transactional_db, person):
+    """A visitor and an agent in the middle of a talk."""
+    orders = make.queue("Orders")
+    make.closing_reason(orders, is_default=True)
+    people.agent("Lucía Marín", orders)
+    desk = people.become_available(people.sign_in(person(), "lucia"))
+    visitor = people.start_chat(person())
+    people.accept(desk)
+    return desk, visitor
+
+
+def expect_sending(page, *texts):
+    for text in texts:
+        people.expect_state(page, text, people.SENDING)
+
+
+def test_a_visitor_offline_in_the_middle_of_sending_loses_and_doubles_nothing(talk):
+    desk, visitor = talk
+    people.write(people.message_box(visitor), "one")
+    visitor.context.set_offline(True)
+    people.write(people.message_box(visitor), "two", "three", "four")
+    expect(visitor.get_by_text(LOST)).to_be_visible()
+    expect_sending(visitor, "two", "three", "four")
+    people.write(people.reply_box(desk), "meanwhile")
+    people.expect_state(desk, "meanwhile", people.SENT)
+    visitor.context.set_offline(False)
+
+    for page in (visitor, desk):
+        expect_thread(page, "Where is my order?", "one", "meanwhile", "two", "three", "four")
+    expect(visitor.get_by_text(LOST)).to_be_hidden()
+    people.expect_state(visitor, "four", people.SENT)
+
+
+def test_an_agent_offline_in_the_middle_of_sending_loses_and_doubles_nothing(talk):
+    desk, visitor = talk
+    people.write(people.reply_box(desk), "one")
+    desk.context.set_offline(True)
+    people.write(people.reply_box(desk), "two", "three")
+    expect(desk.get_by_text(LOST)).to_be_visible()
+    expect_sending(desk, "two", "three")
+    people.write(people.message_box(visitor), "meanwhile")
+    people.expect_state(visitor, "meanwhile", people.SENT)
+    desk.context.set_offline(False)
+
+    for page in (desk, visitor):
+        expect_thread(page, "Where is my order?", "one", "meanwhile", "two", "three")
+    expect(desk.get_by_text(LOST)).to_be_hidden()
+    expect(desk.get_by_text("Connected", exact=True)).to_be_visible()
+
+
+def test_what_is_written_offline_outlives_a_reload(talk):
+    desk, visitor = talk
+    visitor.route_web_socket(re.compile("/ws/chat/"), lambda socket: socket.close(code=1011))
+    visitor.route("**/chat/current/poll/**", lambda route: route.abort())
+    visitor.route("**/chat/current/messages/", lambda route: route.abort())
+    visitor.reload()
+    expect(visitor.get_by_text(LOST)).to_be_visible()
+    people.write(people.message_box(visitor), "one", "two")
+    expect_sending(visitor, "one", "two")
+    visitor.reload()
+    expect_sending(visitor, "one", "two")
+    visitor.unroute_all()
+    visitor.reload()
+
+    for page in (visitor, desk):
+        expect_thread(page, "Where is my order?", "one", "two")
+
+
+def test_an_answer_that_is_lost_with_its_connection_costs_nothing(talk):
+    desk, visitor = talk
+    lost = []
+
+    def lose_the_first_answer(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(text):
+            if not lost and json.loads(text)["is"] in ("posted", "messages"):
+                lost.append(text)
+                socket.close(code=1012)
+            else:
+                socket.send(text)
+
+        server.on_message(pass_on)
+
+    visitor.route_web_socket(re.compile("/ws/chat/"), lose_the_first_answer)
+    visitor.reload()
+    expect(people.message_box(visitor)).to_be_visible()
+    people.write(people.message_box(visitor), "one", "two")
+
+    for page in (visitor, desk):
+        expect_thread(page, "Where is my order?", "one", "two")
+    assert len(lost) == 1
+
+
+def test_a_server_that_dies_and_comes_back_loses_and_doubles_nothing(talk, portal):
+    desk, visitor = talk
+    people.write(people.message_box(visitor), "before")
+    people.write(people.reply_box(desk), "also before")
+    portal.kill()
+    for page in (desk, visitor):
+        expect(page.get_by_text(LOST)).to_be_visible(timeout=20_000)
+    people.write(people.message_box(visitor), "while it is away")
+    expect_sending(visitor, "while it is away")
+    portal.start()
+
+    for page in (desk, visitor):
+        expect(page.get_by_text(LOST)).to_be_hidden(timeout=BACK_WITHIN)
+        expect(people.bubble(page, "while it is away")).to_have_count(1, timeout=BACK_WITHIN)
+    people.write(people.reply_box(desk), "and after")
+    for page in (desk, visitor):
+        expect(people.bubble(page, "and after")).to_be_visible()
+    seen = [page.get_by_role("log").locator("li.message .bubble").all_inner_texts() for page in (desk, visitor)]
+    assert seen[0] == seen[1]
+    assert seen[0][-2:] == ["while it is away", "and after"]
+    assert sorted(seen[0][:-2]) == sorted(["Where is my order?", "before", "also before"])
+
+
+def test_without_sockets_the_pages_ask_and_post_and_say_so(talk):
+    desk, visitor = talk
+    for page in (desk, visitor):
+        page.route_web_socket(re.compile("/ws/"), lambda socket: socket.close(code=1011))
+        page.reload()
+    for page in (desk, visitor):
+        expect(page.get_by_text("this page asks every few seconds")).to_be_visible(timeout=20_000)
+    people.write(people.message_box(visitor), "by post")
+    people.expect_state(visitor, "by post", people.SENT)
+    expect(people.bubble(desk, "by post")).to_be_visible(timeout=20_000)
+    people.write(people.reply_box(desk), "and back")
+
+    for page in (desk, visitor):
+        expect_thread(page, "Where is my order?", "by post", "and back")
+    people.end(desk)
+    people.finish(desk)
+    expect(visitor.get_by_role("button", name="New conversation")).to_be_visible(timeout=20_000)

@@ -1,0 +1,230 @@
+"""From a visitor's first word to the closing reason, and what may come between."""
+
+import pytest
+from playwright.sync_api import expect
+
+from conversations.models import Conversation
+from conversations.states import Party, State
+from queues.models import Queue
+from tests import make
+from tests.browser import people
+from tests.browser.people import expect_thread
+
+
+@pytest.fixture
+def orders(transactional_db):
+    queue = make.queue("Orders")
+    for order, label in enumerate(("Resolved", "Order changed", "Payment explained"), 1):
+        make.closing_reason(queue, label, order=order, is_default=order == 1)
+    people.agent("Lucía Marín", queue)
+    return queue
+
+
+@pytest.fixture
+def desk(orders, person):
+    """Lucía at her desk, Available."""
+    return people.become_available(people.sign_in(person(), "lucia"))
+
+
+def closed(**fields):
+    return Conversation.objects.filter(state=State.CLOSED, **fields)
+
+
+def test_a_visitor_writes_and_is_served_until_the_closing_reason(desk, person):
+    visitor = people.start_chat(person(), question="My order 48213 goes to the old address.")
+    expect(visitor.get_by_text("You are next in line")).to_be_visible()
+    people.write(people.message_box(visitor), "Can you change it?")
+
+    expect(people.requests(desk).get_by_text("Can you change it?")).to_be_visible()
+    people.accept(desk)
+    expect(visitor.get_by_role("heading", name="Lucía Marín")).to_be_visible()
+    reply = people.reply_box(desk)
+    reply.fill("Of course.")
+    reply.press("Shift+Enter")
+    reply.press_sequentially("Which address?")
+    reply.press("Enter")
+    people.write(people.message_box(visitor), "Rua das Flores 21, Porto")
+    talk = (
+        "My order 48213 goes to the old address.",
+        "Can you change it?",
+        "Of course.\nWhich address?",
+        "Rua das Flores 21, Porto",
+    )
+    for page in (visitor, desk):
+        expect_thread(page, *talk)
+    people.expect_state(desk, "Which address?", people.SENT)
+    people.expect_state(visitor, "Rua das Flores", people.SENT)
+
+    people.end(desk)
+    expect(visitor.get_by_role("heading", name="This chat has ended")).to_be_visible()
+    expect(people.message_box(visitor)).to_have_count(0)
+    dialog = people.closing_dialog(desk)
+    desk.keyboard.type("chang")
+    expect(dialog.get_by_role("option")).to_have_text(["Order changed"])
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("Enter")
+    dialog.get_by_label("Note").fill("Moved to Porto.")
+    dialog.get_by_role("button", name="Submit").click()
+
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    conversation = closed().get()
+    assert conversation.closing_reason.label == "Order changed"
+    assert conversation.wrap_up_note == "Moved to Porto."
+    visitor.get_by_role("button", name="New conversation").click()
+    expect(visitor.get_by_label("Your question")).to_be_visible()
+
+
+def test_an_unanswered_request_makes_rona_and_goes_to_the_next_agent(orders, desk, person):
+    people.agent("Jonas Brandt", orders)
+    Queue.objects.update(offer_timeout_seconds=6)
+    people.start_chat(person())
+    expect(people.requests(desk).get_by_role("button", name="Accept")).to_be_visible()
+    Queue.objects.update(offer_timeout_seconds=60)
+    other = people.become_available(people.sign_in(person(), "jonas"))
+
+    expect(people.state_button(desk, "RONA")).to_be_visible(timeout=15_000)
+    expect(desk.get_by_text("You did not answer the request of Ana Pereira")).to_be_visible()
+    expect(people.requests(desk).get_by_role("button", name="Accept")).to_have_count(0)
+    people.accept(other)
+    desk.reload()
+    expect(people.state_button(desk, "RONA")).to_be_visible()
+    desk.get_by_role("button", name="Become available").click()
+    expect(people.state_button(desk, "Available")).to_be_visible()
+
+
+def test_two_tabs_of_one_agent_stay_true(desk, person):
+    other = desk.context.new_page()
+    other.goto("/desk/")
+    people.start_chat(person())
+    for page in (desk, other):
+        expect(people.requests(page).get_by_role("button", name="Accept")).to_be_visible()
+
+    people.accept(desk)
+    expect(people.requests(other).get_by_role("button", name="Accept")).to_have_count(0)
+    other.get_by_role("region", name="Tasks").get_by_role("link", name="Ana Pereira").click()
+    people.write(people.reply_box(other), "From the second tab")
+    for page in (desk, other):
+        expect_thread(page, "Where is my order?", "From the second tab")
+    people.end(other)
+    expect(people.closing_dialog(desk)).to_be_visible()
+    people.finish(other)
+
+    for page in (desk, other):
+        expect(people.closing_dialog(page)).to_have_count(0)
+        expect(page.get_by_role("heading", name="No conversation is open")).to_be_visible()
+        expect(page.get_by_role("region", name="Tasks").get_by_role("link")).to_have_count(0)
+
+
+def test_a_visitors_second_tab_and_a_reload_continue_the_conversation(desk, person):
+    visitor = people.start_chat(person())
+    people.accept(desk)
+    people.write(people.reply_box(desk), "Let me see")
+    other = visitor.context.new_page()
+    other.goto("/chat/orders/")
+    other.wait_for_url("**/chat/current/")
+    people.write(people.message_box(other), "Thank you")
+    people.message_box(visitor).fill("half a sentence")
+    visitor.reload()
+
+    for page in (visitor, other, desk):
+        expect_thread(page, "Where is my order?", "Let me see", "Thank you")
+    expect(people.message_box(visitor)).to_have_value("half a sentence")
+    assert Conversation.objects.count() == 1
+
+
+def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk, person):
+    visitor = people.start_chat(person())
+    people.accept(desk)
+    visitor.get_by_role("button", name="End chat").click()
+    visitor.get_by_role("button", name="Go on chatting").click()
+    expect(people.message_box(visitor)).to_be_editable()
+    people.end_chat(visitor)
+
+    expect(people.closing_dialog(desk)).to_be_visible()
+    expect(people.reply_box(desk)).to_have_count(0)
+    desk.keyboard.press("Escape")
+    expect(people.closing_dialog(desk)).to_be_hidden()
+    desk.get_by_role("button", name="Choose a closing reason").click()
+    people.finish(desk)
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    assert closed(ended_by=Party.VISITOR, closing_reason__label="Resolved").count() == 1
+
+
+def test_a_wrap_up_that_lasts_too_long_gets_the_default_reason(orders, desk, person):
+    Queue.objects.update(wrap_up_limit_seconds=2)
+    people.start_chat(person())
+    people.accept(desk)
+    people.end(desk)
+
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible(timeout=15_000)
+    expect(people.closing_dialog(desk)).to_have_count(0)
+    assert closed(is_closed_automatically=True, closing_reason__label="Resolved").count() == 1
+
+
+def test_nobody_signs_out_with_work_in_hand(desk, person):
+    people.start_chat(person())
+    people.accept(desk)
+    people.choose_state(desk, "Sign out")
+    expect(desk.get_by_role("alert").filter(has_text="Ana Pereira")).to_be_visible()
+    expect(people.reply_box(desk)).to_be_visible()
+
+    people.end(desk)
+    people.finish(desk)
+    people.choose_state(desk, "Sign out")
+    desk.wait_for_url("**/sign-in/**")
+
+
+def test_an_agents_day_by_keyboard_alone(orders, person):
+    make.idle_reason("Lunch")
+    page = person()
+    page.goto("/sign-in/")
+    page.keyboard.type("lucia")
+    page.keyboard.press("Tab")
+    page.keyboard.type(people.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/")
+    tab_to(page, people.state_button(page, "Idle"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Available", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(people.state_button(page, "Available")).to_be_focused()
+
+    visitor = people.start_chat(person())
+    button = people.requests(page).get_by_role("button", name="Accept")
+    expect(button).to_be_visible()
+    tab_to(page, button)
+    page.keyboard.press("Enter")
+    expect(people.reply_box(page)).to_be_focused()
+    page.keyboard.type("Hello Ana")
+    page.keyboard.press("Enter")
+    expect(people.bubble(visitor, "Hello Ana")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="End", exact=True), key="Shift+Tab")
+    page.keyboard.press("Enter")
+    dialog = people.closing_dialog(page)
+    expect(dialog.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("pay")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    tab_to(page, dialog.get_by_role("button", name="Submit"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    assert closed(closing_reason__label="Payment explained").count() == 1
+
+    tab_to(page, people.state_button(page, "Available"))
+    for item in ("Idle: Lunch", "Sign out"):
+        page.keyboard.press("Enter")
+        page.keyboard.press(item[0].lower())
+        expect(page.get_by_role("menuitem", name=item)).to_be_focused()
+        page.keyboard.press("Enter")
+        if item != "Sign out":
+            expect(people.state_button(page, "Idle · Lunch")).to_be_focused()
+    page.wait_for_url("**/sign-in/**")
+
+
+def tab_to(page, control, key="Tab"):
+    """Press the key until the control has the focus; it must be within reach."""
+    for _ in range(40):
+        if control.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{control} cannot be reached by {key}.")
