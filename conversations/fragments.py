@@ -141,7 +141,7 @@ class Desk:
     def label(self) -> str:
         """The colour of the state: engaged is Available or Idle with a conversation open."""
         state = self.agent.state
-        is_engaged = self.tasks and state == AgentState.AVAILABLE
+        is_engaged = self.tasks and state in (AgentState.AVAILABLE, AgentState.IDLE)
         return "engaged" if is_engaged else str(state)
 
     @property

@@ -7,6 +7,9 @@ from django.core.cache import cache
 from django.db import connections
 
 from config.threads import close_connections
+from conversations import limits
+from conversations.masking import restricted
+from conversations.thread import rendered
 from tests.portals import Portal
 
 # A thread that was asked for nothing more may still hold one.
@@ -31,9 +34,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def nothing_left_over():
-    """No doorbell and no counted message from another test: a layer must not outlive its loop."""
+    """Nothing that the process remembers comes from another test; a layer must not outlive its loop."""
     channel_layers.backends.clear()
     cache.clear()
+    limits.forget_all()
+    rendered.forget()
+    restricted.forget()
     yield
     channel_layers.backends.clear()
 
