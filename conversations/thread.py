@@ -215,6 +215,11 @@ class RenderedLines:
         drawn = [self._one(message, audience, language) for message in messages if is_visible(message, audience)]
         return mark_safe("".join(drawn))  # noqa: S308 - each part was escaped by its template
 
+    def forget(self) -> None:
+        """Draw every line anew."""
+        with self._lock:
+            self._kept.clear()
+
     def _one(self, message: Message, audience: Audience, language: str) -> SafeString:
         key = (message.pk, audience, language)
         with self._lock:
