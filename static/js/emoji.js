@@ -31,7 +31,11 @@ export function startEmoji(composer) {
     } catch {
       trouble.hidden = false; // no network: the next opening tries again
     }
-    if (!pane.hidden) picker?.shadowRoot.querySelector("input")?.focus();
+    const search = picker?.shadowRoot.querySelector("input");
+    if (!search || pane.hidden) return;
+    search.value = ""; // of the last time
+    search.dispatchEvent(new Event("input"));
+    search.focus();
   }
 
   function choose(emoji) {
