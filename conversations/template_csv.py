@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conversations.models import ReplyTemplate
+from conversations.models import LONGEST_MESSAGE, ReplyTemplate
 from conversations.reply_templates import check_parameters
 from queues.models import Queue
 
@@ -133,6 +133,8 @@ def _take(
     row = before or ReplyTemplate(title=cells["title"], queue=queue, language=cells["language"])
     row.shortcut, row.text, row.is_in_use = cells["shortcut"], cells["text"], in_use in YES
     row.clean_fields()
+    if len(row.text) > LONGEST_MESSAGE:  # fields of unlimited text do not check it themselves
+        raise ValidationError(_("text: up to 4,000 characters fit, and this has %(count)s.") % {"count": len(row.text)})
     check_parameters(row.text)
     (done.changed if before else done.added).append(row)
 
