@@ -105,6 +105,7 @@ class Request:
     """A pending offer as its popover shows it."""
 
     offer_id: int
+    conversation_id: int
     kind: str
     customer: str
     queue: str
@@ -148,6 +149,11 @@ class Desk:
     def load(self) -> int:
         return len(self.tasks) + len(self.requests)
 
+    @property
+    def heard(self) -> set[int]:
+        """The conversations whose news shows on the desk: a request shows the newest lines of its thread."""
+        return {*self.tasks, *(request.conversation_id for request in self.requests)}
+
 
 def load_desk(agent_id: int) -> Desk:
     """Read an agent's desk: constant queries, whatever the history."""
@@ -174,6 +180,7 @@ def _requests(agent: Agent, offers: list[Offer]) -> list[Request]:
     return [
         Request(
             offer_id=offer.pk,
+            conversation_id=offer.conversation_id,
             kind=offer.kind,
             customer=offer.conversation.visitor_name,
             queue=offer.conversation.queue.name,

@@ -327,7 +327,7 @@ class DeskPage(Page):
     async def _refresh(self) -> None:
         view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
         self.desk = view.desk
-        if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.tasks}):
+        if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.heard}):
             self._is_stale = True  # something may have been written between the reading and the joining
             self._wake.set()
         self._forget_rows()
