@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from config.live import Hub, set_hub
 from config.threads import close_connections
+from conversations import scanner
 from conversations.pages import Pages, set_pages
 from conversations.router import Router
 from conversations.watch import Watch
@@ -38,6 +39,8 @@ async def start() -> None:
             ("router", router.run),
             ("watch", watch.run),
             ("presence", watch.beat),
+            ("virus check", scanner.run),
+            ("clearing of files", scanner.clean_up),
         )
     )
 

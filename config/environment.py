@@ -111,6 +111,20 @@ class Environment:
                 options[option] = value
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
+    def scanner(self) -> str:
+        """Where the virus scanner of files listens; empty for none."""
+        address = self.text("FILE_SCANNER")
+        if not address:
+            return ""
+        try:
+            place = urlsplit(address)
+            is_known = place.scheme == "clamav" and bool(place.hostname) and place.port != 0
+        except ValueError:
+            is_known = False
+        if not is_known:
+            raise ImproperlyConfigured("FILE_SCANNER cannot be read; it looks like clamav://127.0.0.1:3310.")
+        return address
+
     def redis_url(self, *, is_sqlite: bool) -> str:
         """Where the doorbell rings between processes; only one process with SQLite can do without."""
         url = self.text("REDIS_URL")

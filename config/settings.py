@@ -153,7 +153,7 @@ FILES_PER_MESSAGE = environment.number("FILES_PER_MESSAGE", 10, lowest=1, highes
 FILES_PER_CONVERSATION = environment.number("FILES_PER_CONVERSATION", 100, lowest=1, highest=10_000)
 MEGABYTES_PER_CONVERSATION = environment.number("MEGABYTES_PER_CONVERSATION", 250, lowest=1, highest=100_000)
 # Where a virus scanner listens, like clamav://127.0.0.1:3310; empty: files are not scanned.
-FILE_SCANNER = environment.text("FILE_SCANNER")
+FILE_SCANNER = environment.scanner()
 AGENT_GRACE_SECONDS = environment.number("AGENT_GRACE_SECONDS", 60, lowest=1, highest=3600)
 MESSAGES_PER_MINUTE = environment.number("MESSAGES_PER_MINUTE", 60, lowest=1, highest=100_000)
 CHATS_PER_HOUR = environment.number("CHATS_PER_HOUR", 30, lowest=1, highest=1_000_000)

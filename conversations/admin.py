@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.admin import AgentAdmin
 from agents.models import Agent
 from config.admin_parts import ReadOnlyAdmin, ask, do_each, duration, moment
+from conversations import admin_files as admin_files  # registers its own models
 from conversations import admin_texts as admin_texts  # registers its own models
 from conversations import thread
 from conversations.actions import closing, transfers

@@ -21,6 +21,7 @@ from config.threads import in_thread
 from conversations import groups, limits, visitors
 from conversations.access import conversation_of
 from conversations.actions import presence, reading
+from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
 from conversations.models import Conversation
 from conversations.pages import DeskPage, Page, VisitorPage, current_pages, posted_frame
@@ -184,7 +185,8 @@ class ChatConsumer(LiveConsumer):
     async def do_post(self, frame: dict[str, Any]) -> None:
         """A message by the visitor."""
         limits.check_message(f"visitor:{self.conversation.visitor_id}")
-        await self.post(Draft(self.conversation.pk, Party.VISITOR, _text(frame, "text"), _text(frame, "key")))
+        text, key, files = _text(frame, "text"), _text(frame, "key"), _handles(frame)
+        await self.post(Draft(self.conversation.pk, Party.VISITOR, text, key, files=files))
 
     async def do_seen(self, frame: dict[str, Any]) -> None:
         """The visitor saw the thread up to a number."""
@@ -241,7 +243,7 @@ class DeskConsumer(LiveConsumer):
         conversation_id = _count(frame, "conversation", most=MOST_ID)
         kind = MessageKind.NOTE if frame.get("note") is True else MessageKind.TEXT
         text, key = _text(frame, "text"), _text(frame, "key")
-        await self.post(Draft(conversation_id, Party.AGENT, text, key, self.agent.pk, kind))
+        await self.post(Draft(conversation_id, Party.AGENT, text, key, self.agent.pk, kind, _handles(frame)))
 
     async def do_open(self, frame: dict[str, Any]) -> None:
         """The page shows another conversation now, or none."""
@@ -299,6 +301,13 @@ def _text(frame: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadFrame
     return value
+
+
+def _handles(frame: dict[str, Any]) -> tuple[str, ...]:
+    value = frame.get("files", [])
+    if not isinstance(value, list):
+        raise BadFrame
+    return clean_handles(value)
 
 
 def _count(frame: dict[str, Any], name: str, *, most: int = MOST_NUMBER) -> int:

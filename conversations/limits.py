@@ -11,6 +11,8 @@ from limits.strategies import MovingWindowRateLimiter
 
 from conversations.errors import TooFast
 
+UPLOADS_PER_MINUTE = 60
+
 _storage = MemoryStorage()
 _limiter = MovingWindowRateLimiter(_storage)
 
@@ -21,6 +23,16 @@ def check_message(sender: str) -> None:
         RateLimitItemPerMinute(settings.MESSAGES_PER_MINUTE),
         _("You are writing very fast. Your message was not sent; try again in %(seconds)s seconds."),
         "message",
+        sender,
+    )
+
+
+def check_upload(sender: str) -> None:
+    """Raises TooFast when the sender uploaded too many files within a minute."""
+    _check(
+        RateLimitItemPerMinute(UPLOADS_PER_MINUTE),
+        _("You are sending many files at once. Try again in %(seconds)s seconds."),
+        "upload",
         sender,
     )
 

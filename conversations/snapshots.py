@@ -10,6 +10,7 @@ from conversations.access import participation_of
 from conversations.actions.offers import EVENT_OF
 from conversations.actions.reading import Marks, marks_for_agents, marks_for_visitor
 from conversations.errors import Gone
+from conversations.file_lines import draw_files
 from conversations.fragments import (
     Desk,
     Task,
@@ -49,7 +50,8 @@ class DeskView:
 def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> VisitorView:
     """Read and draw the chat page's header and composer."""
     conversation = Conversation.objects.select_related("queue").get(pk=conversation_id)
-    return VisitorView(conversation, draw_status(conversation, line, language), marks_for_visitor(conversation))
+    drawn = draw_status(conversation, line, language) | draw_files(conversation, language, with_notes=False)
+    return VisitorView(conversation, drawn, marks_for_visitor(conversation))
 
 
 def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
@@ -61,6 +63,7 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
     try:
         view.place = participation_of(desk.agent, open_id)
         view.drawn |= draw_conversation(view.place, language)
+        view.drawn |= draw_files(view.place.conversation, language, with_notes=True)
         view.marks = marks_for_agents(view.place.conversation)
     except Gone:
         view.is_open_lost = True

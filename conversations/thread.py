@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from linkify_it import LinkifyIt
 
+from conversations.file_lines import FileLine, fetch_files, file_lines, scan_states
 from conversations.models import Conversation, Message
 from conversations.states import EventKind, MessageKind, OfferKind, Party, Remark, SystemReason
 
@@ -54,6 +55,7 @@ class Line:
     author: str
     sentence: str
     details: dict[str, Any]
+    files: list[FileLine]
 
     @property
     def is_event(self) -> bool:
@@ -79,6 +81,7 @@ def last_page(conversation: Conversation, audience: Audience, *, before: int | N
     newest = list(messages.order_by("-number")[:PAGE])
     for message in newest:
         message.conversation = conversation
+    fetch_files(newest)
     return newest[::-1]
 
 
@@ -88,6 +91,7 @@ def after(conversation: Conversation, number: int) -> list[Message]:
     messages = list(behind[:CATCH_UP])
     for message in messages:
         message.conversation = conversation
+    fetch_files(messages)
     return messages
 
 
@@ -111,6 +115,7 @@ def line(message: Message, audience: Audience) -> Line:
         author=author(message),
         sentence=sentence(message, audience) if message.event else "",
         details=message.details,
+        files=file_lines(message),
     )
 
 
@@ -204,10 +209,10 @@ def refusal(event: str, is_conference: bool, name: str) -> str:
 
 
 class RenderedLines:
-    """Lines drawn once for each audience and language. A line never changes, so the newest ones are kept."""
+    """Lines drawn once for each audience and language, and for what the virus check said: nothing else changes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, Audience, str], SafeString] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Audience, str, tuple[str, ...]], SafeString] = OrderedDict()
         self._lock = Lock()
 
     def render(self, messages: Sequence[Message], audience: Audience, language: str) -> SafeString:
@@ -221,7 +226,7 @@ class RenderedLines:
             self._kept.clear()
 
     def _one(self, message: Message, audience: Audience, language: str) -> SafeString:
-        key = (message.pk, audience, language)
+        key = (message.pk, audience, language, scan_states(message))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -1,11 +1,13 @@
 from django.urls import include, path
 
-from conversations.views import chat, colleagues, compose, desk, history
+from conversations.views import chat, colleagues, compose, desk, files, history
 
 chat_patterns = [
     path("", chat.queues, name="queues"),
     path("current/", chat.conversation, name="conversation"),
     path("current/messages/", chat.post, name="post"),
+    path("current/files/", files.upload_by_visitor, name="upload"),
+    path("current/files/<uuid:handle>/discard/", files.discard_by_visitor, name="discard"),
     path("current/end/", chat.end, name="end"),
     path("current/poll/", chat.poll, name="poll"),
     path("current/thread/", chat.thread, name="thread"),
@@ -20,6 +22,8 @@ desk_patterns = [
     path("my-day/", history.my_day, name="my-day"),
     path("conversations/<int:conversation_id>/", desk.conversation, name="conversation"),
     path("conversations/<int:conversation_id>/messages/", desk.post, name="post"),
+    path("conversations/<int:conversation_id>/files/", files.upload_by_agent, name="upload"),
+    path("conversations/<int:conversation_id>/files/<uuid:handle>/discard/", files.discard_by_agent, name="discard"),
     path("conversations/<int:conversation_id>/earlier/", desk.earlier, name="earlier"),
     path("conversations/<int:conversation_id>/end/", desk.end, name="end"),
     path("conversations/<int:conversation_id>/closing/", desk.closing_reasons, name="closing"),
@@ -43,5 +47,7 @@ desk_patterns = [
 
 urlpatterns = [
     path("chat/", include((chat_patterns, "chat"))),
+    path("files/<uuid:handle>/", files.file, name="file"),
+    path("files/<uuid:handle>/thumbnail/", files.thumbnail, name="thumbnail"),
     path("desk/", include((desk_patterns, "desk"))),
 ]

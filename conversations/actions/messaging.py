@@ -14,9 +14,10 @@ from config.clock import database_now
 from config.live import announce
 from config.refusal import Refused
 from conversations import groups
-from conversations.errors import AlreadyEnded, Gone, Invalid, KeyUsedTwice, MessageRefused
+from conversations.actions import files as uploads
+from conversations.errors import AlreadyEnded, FileRefused, Gone, Invalid, KeyUsedTwice, MessageRefused
 from conversations.masking import mask_cards, restricted
-from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Conversation, Message, Participant
+from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Attachment, Conversation, Message, Participant
 from conversations.states import MessageKind, Party
 
 LONGEST_NOTE = 2000
@@ -37,6 +38,17 @@ class Draft:
     key: str
     agent_id: int | None = None
     kind: MessageKind = MessageKind.TEXT
+    files: tuple[str, ...] = ()  # handles of what the sender uploaded before
+
+    @property
+    def message_kind(self) -> MessageKind:
+        """What the message will be: a text with files is one of kind file, a note stays a note."""
+        return MessageKind.FILE if self.files and self.kind == MessageKind.TEXT else self.kind
+
+    @property
+    def uploader(self) -> uploads.Sender:
+        """Who must have uploaded its files."""
+        return uploads.Sender(self.conversation_id, self.sender, self.agent_id)
 
     @property
     def identity(self) -> tuple[int, str, int | None, str]:
@@ -62,7 +74,7 @@ def clean(draft: Draft) -> str:
     if "\x00" in text or SURROGATE.search(text):
         raise MessageRefused(_("The message has a character that cannot be stored. Remove it and send again."))
     text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if not text:
+    if not text and not draft.files:
         raise MessageRefused(_("The message is empty. Write something first."))
     if len(text) > LONGEST_MESSAGE:
         raise MessageRefused(
@@ -105,6 +117,12 @@ def post(draft: Draft) -> Posted:
     return answer
 
 
+def find_posted(draft: Draft) -> Posted | None:
+    """The message that stands under this key already, if its sender sent one."""
+    message = _known([draft]).get(draft.identity)
+    return Posted(message, is_repeat=True) if message else None
+
+
 def post_batch(drafts: Sequence[Draft]) -> list[Posted | Refused]:
     """
     Send messages of any conversations in one transaction, and answer each for itself, in order.
@@ -145,17 +163,32 @@ def _store(drafts: Sequence[Draft], texts: dict[int, str], answers: list[Posted 
         if conversation is None or (draft.sender == Party.AGENT and agent is None):
             answers[place] = Gone()
         elif before is not None:
-            is_same = before.text == text and before.kind == draft.kind
+            is_same = (before.text, before.kind, before.handles) == (text, draft.message_kind, [*draft.files])
             answers[place] = Posted(before, is_repeat=True) if is_same else KeyUsedTwice()
         elif not conversation.is_open:
             answers[place] = AlreadyEnded()
         else:
-            message = _next_message(conversation, draft, text, agent)
+            try:
+                attached = _files_of(draft, new[conversation.pk])
+            except Refused as refusal:
+                answers[place] = refusal
+                continue
+            message = _next_message(conversation, draft, text, agent, attached)
             message.created_at = now
             known[draft.identity] = message
             new[conversation.pk].append(message)
             answers[place] = Posted(message)
-    _save([conversations[pk] for pk in new], new)
+    _save([conversations[pk] for pk, messages in new.items() if messages], new)
+
+
+def _files_of(draft: Draft, before: list[Message]) -> list[Attachment]:
+    """The files that the draft names; one that this batch has just posted is posted already."""
+    if not draft.files:
+        return []
+    attached = uploads.to_post(draft.files, draft.uploader)
+    if any(handle in message.handles for message in before for handle in draft.files):
+        raise FileRefused(uploads.FILE_GONE)
+    return attached
 
 
 def _rights(drafts: Iterable[Draft]) -> dict[tuple[int, int | None], Agent]:
@@ -180,7 +213,9 @@ def _known(drafts: Iterable[Draft]) -> dict[tuple[int, str, int | None, str], Me
     return {(message.conversation_id, message.sender, message.agent_id, message.key): message for message in found}
 
 
-def _next_message(conversation: Conversation, draft: Draft, text: str, agent: Agent | None) -> Message:
+def _next_message(
+    conversation: Conversation, draft: Draft, text: str, agent: Agent | None, attached: list[Attachment]
+) -> Message:
     conversation.last_number += 1
     if draft.sender == Party.VISITOR:
         conversation.visitor_count += 1
@@ -189,11 +224,13 @@ def _next_message(conversation: Conversation, draft: Draft, text: str, agent: Ag
         details["has_masked_card"] = True
     if draft.sender == Party.VISITOR and (masked := restricted.mask(text)) != text:
         details["for_agents"] = masked
+    if attached:
+        details |= {"files": list(draft.files), "names": [one.name for one in attached]}
     return Message(
         details=details,
         conversation=conversation,
         number=conversation.last_number,
-        kind=draft.kind,
+        kind=draft.message_kind,
         sender=draft.sender,
         agent=agent,
         key=draft.key,
@@ -205,6 +242,7 @@ def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> N
     if not conversations:
         return
     Message.objects.bulk_create([message for messages in new.values() for message in messages])
+    uploads.attach([message for messages in new.values() for message in messages])
     for conversation in conversations:
         talk = [message for message in new[conversation.pk] if message.kind != MessageKind.NOTE]
         if not talk:

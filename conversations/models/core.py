@@ -331,9 +331,16 @@ class Message(models.Model):
         masked: str = self.details.get("for_agents", self.text)
         return masked
 
+    @property
+    def handles(self) -> list[str]:
+        """The handles of its files, in the sender's order."""
+        handles: list[str] = self.details.get("files", [])
+        return handles
+
     def line_for_agents(self) -> str:
-        """The beginning of the text on one line, for lists."""
-        return " ".join(self.text_for_agents().split())[:120]
+        """The beginning of the text on one line, for lists; the names of its files when there is no text."""
+        text = " ".join(self.text_for_agents().split())
+        return (text or ", ".join(self.details.get("names", [])))[:120]
 
 
 class ConversationEvent(models.Model):

@@ -21,6 +21,7 @@ from conversations.actions import closing, messaging, presence
 from conversations.actions.opening import Opening, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
 from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
+from conversations.file_lines import draw_files
 from conversations.forms import StartForm
 from conversations.fragments import draw_status, status_context, thread_context
 from conversations.line import usual_minutes
@@ -28,6 +29,7 @@ from conversations.models import Conversation
 from conversations.pages import lines_frame
 from conversations.states import Party
 from conversations.thread import Audience, after
+from conversations.views.files import one_message, post_with_files
 from conversations.views.messages import answer_message, number_in
 from queues import hours
 from queues.models import Queue
@@ -141,6 +143,7 @@ def _page_context(mine: Conversation) -> dict[str, Any]:
     return status_context(mine) | thread_context(mine, Audience.VISITOR)
 
 
+@one_message
 @require_POST
 def post(request: HttpRequest) -> HttpResponse:
     """A message by a page without a socket, or without script."""
@@ -149,7 +152,7 @@ def post(request: HttpRequest) -> HttpResponse:
     def send() -> messaging.Posted:
         limits.check_message(f"visitor:{mine.visitor_id}")
         key = request.POST.get("key") or str(uuid.uuid4())
-        return messaging.post(messaging.Draft(mine.pk, Party.VISITOR, request.POST.get("text", ""), key))
+        return post_with_files(request, messaging.Draft(mine.pk, Party.VISITOR, request.POST.get("text", ""), key))
 
     return answer_message(request, send, back_to=reverse("chat:conversation"))
 
@@ -176,7 +179,8 @@ def poll(request: HttpRequest) -> HttpResponse:
     frames: list[dict[str, Any]] = []
     if messages:
         frames.append(lines_frame(mine.pk, messages, Audience.VISITOR, language))
-    frames.append({"is": "fragments", "html": "".join(draw_status(mine, None, language).values())})
+    drawn = draw_status(mine, None, language) | draw_files(mine, language, with_notes=False)
+    frames.append({"is": "fragments", "html": "".join(drawn.values())})
     return JsonResponse({"frames": frames})
 
 

@@ -33,6 +33,7 @@ from conversations.pages import lines_frame
 from conversations.snapshots import view_of_desk
 from conversations.states import MessageKind, Party
 from conversations.thread import Audience, after
+from conversations.views.files import one_message, post_with_files
 from conversations.views.messages import answer_message, number_in
 
 
@@ -116,6 +117,7 @@ def _at_desk(agent: Agent) -> None:
         agent_actions.sign_in(agent.pk)
 
 
+@one_message
 @require_POST
 @sign_in_required
 def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
@@ -126,9 +128,8 @@ def post(request: HttpRequest, conversation_id: int) -> HttpResponse:
         limits.check_message(f"agent:{agent.pk}")
         key = request.POST.get("key") or str(uuid.uuid4())
         kind = MessageKind.NOTE if request.POST.get("note") else MessageKind.TEXT
-        return messaging.post(
-            messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk, kind)
-        )
+        draft = messaging.Draft(conversation_id, Party.AGENT, request.POST.get("text", ""), key, agent.pk, kind)
+        return post_with_files(request, draft)
 
     return answer_message(request, send, back_to=reverse("desk:conversation", args=[conversation_id]))
 

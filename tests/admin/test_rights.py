@@ -20,7 +20,7 @@ EXPECTED = {
     ),
     "conversations.view_conversation",
     "conversations.supervise_conversation",
-    *(f"conversations.{verb}_{model}" for model in ("replytemplate", "restrictedword") for verb in EVERYTHING),
+    *(f"conversations.{verb}_{model}" for model in ("filetype", "replytemplate", "restrictedword") for verb in EVERYTHING),
 }
 
 
