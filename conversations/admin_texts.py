@@ -99,8 +99,9 @@ class ReplyTemplateAdmin(RetiredNotDeletedAdmin):
         """Asks for the file, and says what came of it."""
         if not self._may_import(request):
             raise PermissionDenied
-        form = TemplateFileForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        is_sent = request.method == "POST"
+        form = TemplateFileForm(request.POST, request.FILES) if is_sent else TemplateFileForm()
+        if is_sent and form.is_valid():
             done = template_csv.read(form.cleaned_data["file"].read())
             if not done.problems:
                 self._tell(request, done)
