@@ -72,7 +72,7 @@ def handled(agent: Agent, day: Day) -> QuerySet[Participant]:
     Each knows since when he led it (`led_since`): his joining as lead, or, for a guest who became lead, that moment.
     Handle time goes from there to the closing, wrap-up included, even when it began before midnight.
     """
-    became_lead = _became_lead().filter(at__gte=OuterRef("joined_at")).order_by("at", "pk")
+    became_lead = _became_lead(agent).filter(at__gte=OuterRef("joined_at")).order_by("at", "pk")
     later_lead = Participant.objects.filter(
         conversation=OuterRef("conversation"), role=Role.LEAD, joined_at__gt=OuterRef("joined_at")
     )
@@ -104,17 +104,20 @@ def first_responses(agent: Agent, day: Day) -> list[dt.timedelta]:
         created_at__lte=Coalesce(OuterRef("left_at"), Value(day.end)),
     )
     places = Participant.objects.filter(
-        ~Exists(_became_lead().filter(at__gt=OuterRef("joined_at"))), day.has("joined_at"), agent=agent, role=Role.LEAD
+        ~Exists(_became_lead(agent).filter(at__gt=OuterRef("joined_at"))),
+        day.has("joined_at"),
+        agent=agent,
+        role=Role.LEAD,
     )
     answered = places.annotate(answered_at=Subquery(answers.order_by("number").values("created_at")[:1]))
     rows = answered.exclude(answered_at=None).values_list("joined_at", "answered_at")
     return [answered_at - joined_at for joined_at, answered_at in rows]
 
 
-def _became_lead() -> QuerySet[ConversationEvent]:
-    """The moments at which the agent of the outer stay became the lead in another's place."""
+def _became_lead(agent: Agent) -> QuerySet[ConversationEvent]:
+    """The moments at which he became the lead of the outer stay's conversation in another's place."""
     return ConversationEvent.objects.filter(
-        conversation=OuterRef("conversation"), kind=EventKind.LEAD_CHANGED, details__lead=OuterRef("agent")
+        conversation=OuterRef("conversation"), kind=EventKind.LEAD_CHANGED, details__lead=agent.pk
     )
 
 
