@@ -32,7 +32,7 @@ def closed(**fields):
 
 def test_a_visitor_writes_and_is_served_until_the_closing_reason(desk, person):
     visitor = people.start_chat(person(), question="My order 48213 goes to the old address.")
-    expect(visitor.get_by_text("You are next in line")).to_be_visible()
+    expect(visitor.get_by_text("You are next in line", exact=True)).to_be_visible()
     people.write(people.message_box(visitor), "Can you change it?")
 
     expect(people.requests(desk).get_by_text("Can you change it?")).to_be_visible()
