@@ -57,7 +57,7 @@ def figures(agent: Agent, day: Day) -> Figures:
     closed = list(handled(agent, day))
     return Figures(
         handled=len(closed),
-        handle_seconds=_average([place.conversation.closed_at - place.led_since for place in closed]),  # type: ignore[attr-defined, operator]
+        handle_seconds=_average([place.conversation.closed_at - place.led_since for place in closed]),  # type: ignore[attr-defined]
         first_response_seconds=_average(first_responses(agent, day)),
         state_seconds=state_seconds(agent, day),
         offers=settled_offers(agent, day),
