@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class State(models.TextChoices):
@@ -38,7 +39,7 @@ class OfferKind(models.TextChoices):
     """What the agent is asked to do."""
 
     REQUEST = "request", _("Request")
-    TRANSFER = "transfer", _("Transfer")
+    TRANSFER = "transfer", pgettext_lazy("kind", "Transfer")
     CONFERENCE = "conference", _("Conference")
 
 
@@ -71,14 +72,14 @@ class SystemReason(models.TextChoices):
 
     ABANDONED = "abandoned", _("Abandoned")
     NOBODY_AVAILABLE = "nobody_available", _("Nobody available")
-    IDLE = "idle", _("Idle")
+    IDLE = "idle", pgettext_lazy("conversation", "Idle")
     NO_REASON = "no_reason", _("No reason given")
 
 
 class Remark(models.TextChoices):
     """What the system remarks on an ending."""
 
-    IDLE = "idle", _("Idle")
+    IDLE = "idle", pgettext_lazy("conversation", "Idle")
     VISITOR_GONE = "visitor_gone", _("Visitor gone")
 
 
