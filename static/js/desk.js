@@ -3,7 +3,6 @@
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
 import { forgetDismissals, showClosing, startDialogs } from "./desk-closing.js";
-import { showDevices } from "./desk-device.js";
 import { keepWhatIsInUse } from "./desk-keep.js";
 import { startMenu } from "./desk-menu.js";
 import { clearOtherCustomer, leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
@@ -13,7 +12,7 @@ import { startSound } from "./desk-sound.js";
 import { applyFragments } from "./fragments.js";
 import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
-import { duration, setNow, showTimes } from "./times.js";
+import { setNow, showTimes } from "./times.js";
 import { words } from "./desk-words.js";
 import { showTypingInTask } from "./typing.js";
 
@@ -65,11 +64,6 @@ function showStatus(status, detail) {
   current.seen();
 }
 
-/** How long the customer waited, as minutes and seconds. */
-function showDurations() {
-  for (const place of document.querySelectorAll("[data-duration]")) place.textContent = duration(place.dataset.duration * 1000);
-}
-
 /** The page changed: follow it to the conversation that stands there now, and tell the server which one is open. */
 function settled() {
   const element = document.getElementById("conversation");
@@ -86,8 +80,6 @@ function settled() {
   current.settle();
   if (leaveWhatIsGone(current)) return settled();
   markOpen(current);
-  showDurations();
-  showDevices();
   showClosing();
   lookAtRequests();
   current.seen();
