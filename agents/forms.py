@@ -54,3 +54,18 @@ class IdleForm(forms.Form):
     reason = forms.ModelChoiceField(
         IdleReason.objects.filter(is_in_use=True), label=_("Idle reason"), required=False, empty_label=_("No reason")
     )
+
+
+class SoundsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How an agent's own desk sounds."""
+
+    class Meta:
+        model = Agent
+        fields = ("request_sound", "sound_volume", "has_message_sound")
+
+    def save(self, commit: bool = True) -> Agent:
+        """Save the sounds and nothing else: the agent's state may have changed meanwhile."""
+        agent: Agent = super().save(commit=False)
+        if commit:
+            agent.save(update_fields=list(self.Meta.fields))
+        return agent

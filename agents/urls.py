@@ -6,4 +6,5 @@ app_name = "agents"
 urlpatterns = [
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("language/", views.language, name="language"),
+    path("sounds/", views.sounds, name="sounds"),
 ]

@@ -4,14 +4,15 @@ from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from agents import actions
+from agents.forms import SoundsForm
 from agents.models import Agent
-from agents.requests import agent_of
+from agents.requests import agent_of, sign_in_required
 
 
 class SignInView(LoginView):
@@ -47,3 +48,17 @@ def language(request: HttpRequest) -> HttpResponse:
             samesite="Lax",
         )
     return response
+
+
+@require_POST
+@sign_in_required
+def sounds(request: HttpRequest) -> HttpResponse:
+    """Keep how one's own desk sounds; what is wrong comes back in the dialog."""
+    # A row of its own: a form that is not valid leaves its values on the agent, and the dialog shows the stored ones.
+    form = SoundsForm(request.POST, instance=Agent.objects.get(pk=agent_of(request).pk))
+    is_live = bool(request.htmx)  # type: ignore[attr-defined]
+    if form.is_valid():
+        form.save()
+        return HttpResponse(status=204) if is_live else redirect("desk:home")
+    template = "desk/_sounds_fields.html" if is_live else "desk/sounds.html"
+    return render(request, template, {"agent": agent_of(request), "sounds_form": form}, status=422)

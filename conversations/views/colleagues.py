@@ -1,13 +1,12 @@
 """Asking colleagues: transfer, conference, and taking a request back."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from agents.requests import agent_of
+from agents.requests import agent_of, sign_in_required
 from config.refusal import Invalid
 from conversations.access import participation_of
 from conversations.actions import conferences, offers, transfers
@@ -19,7 +18,7 @@ HTTP_METHODS = ["GET", "HEAD", "POST"]
 
 @never_cache
 @require_http_methods(HTTP_METHODS)
-@login_required
+@sign_in_required
 def transfer(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The dialog Transfer request: to an agent or to a queue."""
     agent = agent_of(request)
@@ -41,7 +40,7 @@ def transfer(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 @never_cache
 @require_http_methods(HTTP_METHODS)
-@login_required
+@sign_in_required
 def conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The dialog Conference request: call a colleague in."""
     agent = agent_of(request)
@@ -54,7 +53,7 @@ def conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def cancel_request(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """Take back a transfer or an invitation that is not answered yet."""
     transfers.cancel(conversation_id, by=agent_of(request))
@@ -62,7 +61,7 @@ def cancel_request(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def end_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """The guests leave, the lead goes on alone."""
     conferences.end(conversation_id, by=agent_of(request))
@@ -70,7 +69,7 @@ def end_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@sign_in_required
 def leave_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """A guest goes."""
     conferences.leave(conversation_id, by=agent_of(request))
@@ -78,7 +77,7 @@ def leave_conference(request: HttpRequest, conversation_id: int) -> HttpResponse
 
 
 @require_POST
-@login_required
+@sign_in_required
 def accept_all(request: HttpRequest) -> HttpResponse:
     """Accept N requests: each is answered for itself, and the sentence says what was left."""
     agent = agent_of(request)

@@ -1,5 +1,7 @@
 /** Going from conversation to conversation without leaving the page: links, back and forward, and what is gone. */
 
+import { partingWords } from "./desk-asking.js";
+import { bringHome } from "./desk-layers.js";
 import { say, words } from "./desk-words.js";
 import { showNotice } from "./notices.js";
 
@@ -9,6 +11,7 @@ let finishing = "";
 
 function put(id, element) {
   const place = document.getElementById(id);
+  bringHome(place);
   place.replaceWith(element);
   window.htmx.process(element);
 }
@@ -66,12 +69,15 @@ export function leaveWhatIsGone(current) {
     return false;
   }
   if (!current.wasListed) return false; // just accepted: its row is on the way
+  const parting = partingWords(current);
   const hadFocus = current.element.contains(document.activeElement) || document.activeElement === document.body;
   showNothing();
   history.replaceState({ htmx: true }, "", desk.dataset.home);
   if (finishing === current.id) say(words("finished", { name: current.name }));
-  else showNotice(words("gone", { name: current.name }), "info");
-  if (hadFocus) document.getElementById("conversation").focus();
+  else showNotice(parting || words("gone", { name: current.name }), "info");
+  const next = document.querySelector("a.task");
+  if (parting && next && !document.querySelector("dialog[open]")) next.click();
+  else if (hadFocus) document.getElementById("conversation").focus();
   return true;
 }
 

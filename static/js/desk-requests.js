@@ -1,11 +1,16 @@
 /** Requests (and other countdowns): their rings run down, they sound, stand in the page's title, are read out, and reach the person elsewhere. */
 
-import { say, words } from "./desk-words.js";
+import { closeNotifications, notify, startNotifications } from "./desk-notifications.js";
 import { startRinging, stopRinging } from "./desk-sound.js";
+import { hearTabs, isInFront, standInFront, tellTabs } from "./desk-tabs.js";
+import { unreadMessages } from "./desk-unread.js";
+import { say, words } from "./desk-words.js";
 import { now } from "./times.js";
 
 const LATE = 5;
+const SENTENCES = { request: "newRequest", transfer: "newTransfer", conference: "newConference" };
 
+const answered = new Set();
 let known = null;
 
 function tick() {
@@ -25,29 +30,27 @@ function tick() {
 }
 
 function announce(offer) {
-  const sentence = words("newRequest", { name: offer.dataset.customer, queue: offer.dataset.queue });
+  const { customer: name, queue, from, kind } = offer.dataset;
+  const sentence = words(SENTENCES[kind] ?? SENTENCES.request, { name, queue, from });
   say(sentence);
-  if (document.visibilityState === "visible" && document.hasFocus()) return;
-  if (!("Notification" in window) || Notification.permission !== "granted") return;
-  try {
-    const notification = new Notification(sentence, { tag: offer.id });
-    notification.addEventListener("click", () => window.focus());
-  } catch {
-    // Some phones allow notifications to service workers only.
-  }
+  notify(offer, sentence);
 }
 
-/** Look at the requests that stand on the page now: what is new is told, what is over falls silent. */
+/** Look at the requests and messages that stand on the page now: what is new is told, what is over falls silent. */
 export function lookAtRequests() {
+  const open = document.getElementById("conversation")?.dataset.conversation ?? "";
+  standInFront(open);
   const offers = [...document.querySelectorAll("[data-offer]")];
   const count = Number(document.getElementById("requests")?.dataset.count) || 0;
   const fresh = offers.filter((offer) => !known?.has(offer.id));
   if (known) fresh.forEach((offer) => offer.classList.add("arriving"));
   fresh.forEach(announce);
   known = new Set(offers.map((offer) => offer.id));
-  if (count) startRinging();
+  closeNotifications(known);
+  const over = offers.filter((offer) => answered.has(offer.id)).length;
+  if (count > over) startRinging();
   else stopRinging();
-  showTitle(count);
+  showTitle(count + unreadMessages(isInFront() ? open : ""));
   tick();
 }
 
@@ -58,7 +61,23 @@ function showTitle(count) {
   document.title = count ? `(${count}) ${title}` : title;
 }
 
+/** Answered in one tab, it rings in none: the others need not wait for their own connection to say so. */
+function startAnswering() {
+  hearTabs("answered", (id) => {
+    answered.add(id);
+    lookAtRequests();
+  });
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const offer = detail.elt.closest?.("[data-offer]")?.id ?? detail.elt.dataset?.answers;
+    if (offer && detail.xhr.status < 300) tellTabs("answered", offer);
+  });
+}
+
 export function startRequests() {
+  startNotifications();
+  startAnswering();
   lookAtRequests();
   setInterval(tick, 1000);
+  for (const what of ["focus", "blur"]) window.addEventListener(what, lookAtRequests);
+  document.addEventListener("visibilitychange", lookAtRequests);
 }

@@ -2,13 +2,17 @@
 
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
+import { closeWithoutReason, startAsking } from "./desk-asking.js";
 import { forgetDismissals, showClosing, startDialogs } from "./desk-closing.js";
 import { keepWhatIsInUse } from "./desk-keep.js";
+import { startLayers } from "./desk-layers.js";
 import { startMenu } from "./desk-menu.js";
 import { clearOtherCustomer, leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
 import { openConversation } from "./desk-conversation.js";
 import { lookAtRequests, startRequests } from "./desk-requests.js";
+import { startShortcuts } from "./desk-shortcuts.js";
 import { startSound } from "./desk-sound.js";
+import { startSoundChoice } from "./desk-sound-choice.js";
 import { applyFragments } from "./fragments.js";
 import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
@@ -29,6 +33,7 @@ const takers = {
   messages: (frame) => current.take(frame),
   marks: (frame) => current.marked(frame),
   typing: (frame) => current.typing(frame) || showTypingInTask(String(frame.conversation)),
+  notice: (frame) => showNotice(frame.sentence, "info"),
   posted: (frame) => posted(frame),
   refused: (frame) => outbox.take(frame) || showNotice(frame.sentence),
 };
@@ -79,6 +84,7 @@ function settled() {
   }
   current.settle();
   if (leaveWhatIsGone(current)) return settled();
+  closeWithoutReason();
   markOpen(current);
   showClosing();
   lookAtRequests();
@@ -88,7 +94,11 @@ function settled() {
 // At once: for a moment a new compose box would otherwise stand there that does not know what Enter means.
 window.htmx.config.defaultSettleDelay = 0;
 keepWhatIsInUse();
+startLayers();
 startSound();
+startSoundChoice();
+startAsking();
+startShortcuts();
 startMenu();
 startDialogs();
 startNavigation(() => {

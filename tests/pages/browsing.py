@@ -84,7 +84,7 @@ class Page(HTMLParser):
         return [element.get("aria-label") or element.text for element in self.all("button")]
 
     def labels(self):
-        return {label.text: label["for"] for label in self.all("label")}
+        return {label.text: label["for"] for label in self.all("label", for_=True)}
 
     def fields(self, action=None):
         """What the form with that action would send, as it stands."""
