@@ -111,6 +111,12 @@ def supervisors() -> Group:
     return group
 
 
+def file_types() -> None:
+    """The types of the migration; made again where a test that commits has emptied the tables."""
+    migration = import_module("conversations.migrations.0006_file_types")
+    migration.keep_types_in(apps, connection.alias)
+
+
 def idle_reason(name: str = "Lunch", **fields: Any) -> IdleReason:
     """An idle reason; the one of that name when there is one already."""
     return IdleReason.objects.get_or_create(name=name, defaults=fields)[0]

@@ -1,5 +1,6 @@
 /** The visitor's chat page: one thread, one compose box, one connection. */
 
+import { startAttaching } from "./attach.js";
 import { openComposer } from "./composer.js";
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
@@ -38,7 +39,7 @@ const outbox = createOutbox({
 thread = openThread(page.querySelector("[data-thread]"), {
   outbox,
   conversation,
-  onEdit: (text) => composer?.putBack(text),
+  onEdit: (text, entry) => composer?.putBack(text, entry),
 });
 
 const receipts = createReceipts({
@@ -91,7 +92,7 @@ function startComposer() {
   composerForm = form;
   const onTyping = createTyping(() => tell({ do: "typing" }));
   const onSend = () => thread.toEnd();
-  composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, tools: [startEmoji], onSend, onTyping });
+  composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, tools: [startAttaching, startEmoji], onSend, onTyping });
   if (form) return;
   showUnsent(unsent);
   // Whoever was writing when the box went away finds the way on under his hands.

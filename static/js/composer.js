@@ -13,7 +13,8 @@
  * calls extend() with what it wants to know: fill(post) completes {text, note, files} before sending, check(post)
  * answers a sentence when it must not be sent, sent(entry) hears that it went, changed(event) that the text changed
  * (without an event: not by typing), noted(isNote) that the box changed between reply and note, key(event) answers
- * true when it took a key.
+ * true when it took a key, hold() answers true when sending must wait (the tool submits the form then), returned(entry)
+ * gets a message that comes back for editing.
  */
 
 import { readDraft, writeDraft } from "./drafts.js";
@@ -72,8 +73,9 @@ class Composer {
   }
 
   /** Take a text back for editing; what is being typed is kept below it. A note never becomes a reply by that. */
-  putBack(text, { note = false } = {}) {
-    if (note) this.setNote(true);
+  putBack(text, entry = {}) {
+    if (entry.note) this.setNote(true);
+    this.#tell("returned", entry);
     this.field.value = [text, this.field.value].filter(Boolean).join("\n");
     this.#typed();
     this.focus();
@@ -188,6 +190,7 @@ class Composer {
   #send() {
     this.closePane();
     this.focus();
+    if (this.#tools.some((tool) => tool.hold?.())) return;
     const post = { text: this.text.trim(), note: this.isNote, files: [] };
     this.#tell("fill", post);
     const sentence = this.#problem(post);

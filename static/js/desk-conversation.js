@@ -1,5 +1,6 @@
 /** The conversation that is open: its thread, its compose box, and telling the server what was really seen of it. */
 
+import { startAttaching } from "./attach.js";
 import { openComposer } from "./composer.js";
 import { startNote } from "./desk-note.js";
 import { startTemplates } from "./desk-templates.js";
@@ -9,7 +10,7 @@ import { startParameters } from "./parameters.js";
 import { openThread } from "./thread.js";
 import { createTyping } from "./typing.js";
 
-const TOOLS = [startEmoji, startTemplates, startParameters, startNote];
+const TOOLS = [startAttaching, startEmoji, startTemplates, startParameters, startNote];
 
 class OpenConversation {
   #options;

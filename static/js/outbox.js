@@ -199,14 +199,14 @@ class Outbox {
 function commandFor({ key, text, note, files, conversation }) {
   const command = { do: "post", key, text, conversation: Number(conversation) };
   if (note) command.note = true;
-  if (files?.length) command.files = files;
+  if (files?.length) command.files = files.map((file) => file.handle);
   return command;
 }
 
 function formFor({ key, text, note, files }) {
   const form = new URLSearchParams({ key, text });
   if (note) form.set("note", "1");
-  for (const file of files ?? []) form.append("files", file);
+  for (const file of files ?? []) form.append("files", file.handle);
   return form;
 }
 

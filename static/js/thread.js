@@ -231,7 +231,7 @@ class Thread {
     item.id = id;
     item.dataset.key = entry.key;
     item.classList.toggle("note", Boolean(entry.note));
-    item.querySelector(".bubble").textContent = entry.text;
+    item.querySelector(".bubble").textContent = [entry.text, ...(entry.files ?? []).map((file) => file.name)].filter(Boolean).join("\n");
     item.querySelector("[data-retry]").addEventListener("click", () => this.#options.outbox.retry(entry.key));
     item.querySelector("[data-edit]").addEventListener("click", () => {
       // Given up only when the compose box has it: a text is never dropped.

@@ -1,0 +1,149 @@
+"""Files both ways, in real pages: by button, by drop and by paste; refused, cancelled, and tried again."""
+
+import base64
+
+import pytest
+
+from tests import make
+from tests.files import samples
+from tests.files.samples import picture
+
+PASTE = """([name, type, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type }));
+  const event = new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+  document.querySelector("form.composer textarea").dispatchEvent(event);
+}"""
+DROP = """([name, type, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type }));
+  const place = document.querySelector(".thread");
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    place.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+def coded(name, kind, content):
+    return [name, kind, base64.b64encode(content).decode()]
+
+
+@pytest.fixture
+def talk(person, portal):
+    """Lucía's desk and Ana's chat, in one conversation."""
+    make.file_types()
+    orders = make.queue("Orders")
+    make.agent("Lucía", queues=[orders], username="lucia", password="a long password", is_connected=False)
+    ana, lucia = person(), person()
+    lucia.goto("/sign-in/")
+    lucia.get_by_label("Username").fill("lucia")
+    lucia.get_by_label("Password").fill("a long password")
+    lucia.keyboard.press("Enter")
+    lucia.wait_for_url("**/desk/**")
+    if lucia.locator("#state-button, #state button").first.inner_text().strip().startswith("Idle"):
+        lucia.locator("#state button").first.click()
+        lucia.get_by_role("menuitem", name="Available").click()
+    ana.goto("/chat/orders/")
+    ana.get_by_label("Your name").fill("Ana Pereira")
+    ana.get_by_label("Your question").fill("Can I send you my confirmation?")
+    ana.get_by_role("button", name="Start chat").click()
+    lucia.get_by_role("region", name="Requests").get_by_role("button", name="Accept").click()
+    lucia.get_by_role("textbox", name="Reply to Ana Pereira").wait_for()
+    return ana, lucia
+
+
+def choose(page, *files):
+    page.locator("[data-attach-picker]").set_input_files(
+        [{"name": name, "mimeType": kind, "buffer": content} for name, kind, content in files]
+    )
+
+
+def ready(page, name):
+    page.locator(f'.attachment[data-state="ready"]:has-text("{name}")').wait_for()
+
+
+def test_files_go_both_ways_by_button_drop_and_paste(talk):
+    ana, lucia = talk
+
+    assert ana.get_by_role("button", name="Attach a file").is_visible()
+    choose(ana, ("order-48213.pdf", "application/pdf", samples.PDF), ("notes.txt", "text/plain", samples.TEXT))
+    ready(ana, "order-48213.pdf")
+    ready(ana, "notes.txt")
+    ana.get_by_role("textbox", name="Message").fill("Here it is.")
+    ana.keyboard.press("Enter")
+    link = lucia.get_by_role("log").get_by_role("link", name="order-48213.pdf")
+    link.wait_for()
+    lucia.get_by_role("log").get_by_text("Here it is.").wait_for()
+    assert "PDF" in link.inner_text()
+    with lucia.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "order-48213.pdf"
+
+    lucia.evaluate(DROP, coded("label.png", "image/png", picture("PNG", (900, 600))))
+    ready(lucia, "label.png")
+    lucia.get_by_role("textbox", name="Reply to Ana Pereira").press("Enter")
+    shown = ana.get_by_role("log").get_by_role("img", name="label.png")
+    shown.wait_for()
+    ana.wait_for_function("document.querySelector('.file-picture img').naturalWidth === 480")
+
+    ana.evaluate(PASTE, coded("image.png", "image/png", picture("PNG", (30, 30))))
+    ana.locator('.attachment[data-state="ready"]').wait_for()
+    ana.get_by_role("button", name="Send").click()
+    lucia.get_by_role("log").get_by_role("img", name="20").wait_for()
+    assert ana.locator(".attachment").count() == 0
+
+
+def test_a_refused_file_says_why_and_is_removed_before_sending(talk):
+    ana, _lucia = talk
+
+    choose(ana, ("page.txt", "text/plain", samples.HTML))
+    ana.locator(".attachment").get_by_text("not a TXT file inside").wait_for()
+    ana.get_by_role("textbox", name="Message").fill("Look at this")
+    ana.keyboard.press("Enter")
+    ana.get_by_text("Remove the files that cannot be sent").wait_for()
+    ana.get_by_role("button", name="Remove page.txt").press("Enter")
+    ana.get_by_role("textbox", name="Message").press("Enter")
+
+    ana.get_by_role("log").get_by_text("Look at this").wait_for()
+
+
+def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
+    ana, lucia = talk
+    held = []
+    ana.route("**/chat/current/files/", lambda route: held.append(route))
+
+    choose(ana, ("order.pdf", "application/pdf", samples.PDF))
+    ana.get_by_role("button", name="Cancel order.pdf").click()
+    ana.locator(".attachment").wait_for(state="detached")
+
+    choose(ana, ("letter.pdf", "application/pdf", samples.PDF))
+    ana.wait_for_function("document.querySelectorAll('.attachment').length === 1")
+    ana.get_by_role("textbox", name="Message").fill("My letter")
+    ana.keyboard.press("Enter")
+    ana.get_by_text("goes as soon as its files have arrived").wait_for(state="attached")
+    while len(held) < 2:
+        ana.wait_for_timeout(10)
+    for route in held:
+        route.abort()
+    ana.locator('.attachment[data-state="failed"]').wait_for()
+    ana.unroute("**/chat/current/files/")
+    ana.get_by_role("button", name="Try again: letter.pdf").click()
+    ready(ana, "letter.pdf")
+    ana.get_by_role("button", name="Send").click()
+
+    lucia.get_by_role("log").get_by_role("link", name="letter.pdf").wait_for()
+    lucia.get_by_role("log").get_by_text("My letter").wait_for()
+
+
+def test_what_has_arrived_stays_over_a_reload(talk):
+    ana, lucia = talk
+
+    choose(lucia, ("price list.pdf", "application/pdf", samples.PDF))
+    ready(lucia, "price list.pdf")
+    lucia.reload()
+    ready(lucia, "price list.pdf")
+    lucia.get_by_role("textbox", name="Reply to Ana Pereira").press("Enter")
+
+    ana.get_by_role("log").get_by_role("link", name="price list.pdf").wait_for()
