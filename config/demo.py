@@ -13,8 +13,9 @@ from agents.models import Agent, AgentStateChange, IdleReason
 from agents.states import AgentState, ChangedBy
 from config.clock import database_now
 from config.demo_talks import NOTE, TALKS, VISITOR, Talk
+from config.demo_templates import TEMPLATES
 from conversations.actions.opening import order_key
-from conversations.models import Conversation, Message, Offer, Visitor
+from conversations.models import Conversation, Message, Offer, ReplyTemplate, Visitor
 from conversations.states import EventKind, MessageKind, OfferState, Party, Role, State, SystemReason
 from queues.models import ClosingReason, Queue, QueueMembership
 
@@ -73,6 +74,7 @@ def load_demo() -> bool:
     queues = {slug: _make_queue(slug) for slug in QUEUES}
     agents = {username: _make_agent(username, queues) for username in AGENTS}
     _make_supervisor()
+    _make_templates(queues)
     today = database_now().astimezone(ZONE).date()
     for talk in sorted(TALKS, key=lambda talk: (-talk.days_ago, talk.at)):
         _Telling(talk, queues[talk.queue], agents, today).tell()
@@ -116,6 +118,13 @@ def _make_supervisor() -> None:
         "vera", "vera@example.com", PASSWORD, first_name="Vera", last_name="Lindqvist", is_staff=True
     )
     vera.groups.set(Group.objects.filter(name=SUPERVISORS))
+
+
+def _make_templates(queues: dict[str, Queue]) -> None:
+    ReplyTemplate.objects.bulk_create(
+        ReplyTemplate(title=title, shortcut=shortcut, queue=queues.get(slug), language=language, text=text)
+        for title, shortcut, slug, language, text in TEMPLATES
+    )
 
 
 class _Telling:

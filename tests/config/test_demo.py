@@ -13,7 +13,8 @@ from agents.models import Agent, AgentStateChange, IdleReason
 from agents.states import AgentState
 from config import demo
 from config.clock import database_now
-from conversations.models import Conversation, ConversationEvent, Message, Offer, Participant
+from conversations.models import Conversation, ConversationEvent, Message, Offer, Participant, ReplyTemplate
+from conversations.reply_templates import check_parameters
 from conversations.states import MOVES, EventKind, MessageKind, OfferState, Party, Role, State
 from queues import hours
 from queues.models import ClosingReason, Queue
@@ -59,6 +60,16 @@ def test_every_queue_of_the_demo_has_five_closing_reasons_and_one_is_the_default
         assert queue.closing_reasons.filter(is_default=True).count() == 1
     assert ClosingReason.objects.filter(queue__slug="espanol", label="Resuelto", is_default=True).exists()
     assert set(IdleReason.objects.values_list("name", flat=True)) == {"Lunch", "Break", "Meeting", "Training"}
+
+
+def test_the_templates_of_the_demo_could_have_been_written_in_admin():
+    load()
+
+    templates = ReplyTemplate.objects.all()
+    assert {template.language for template in templates} == {"en", "es"}
+    for template in templates:
+        template.full_clean()
+        check_parameters(template.text)
 
 
 @pytest.mark.parametrize(
