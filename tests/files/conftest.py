@@ -1,16 +1,16 @@
 import pytest
 from django.core.files.storage import default_storage
 
-from conversations import limits
+from config import rates
 
 
 @pytest.fixture(autouse=True)
 def own_folder(settings, tmp_path):
     """No test sees another one's files, nor what another one sent."""
     settings.MEDIA_ROOT = tmp_path / "files"
-    limits.forget_all()
+    rates.forget_all()
     yield settings.MEDIA_ROOT
-    limits.forget_all()
+    rates.forget_all()
 
 
 @pytest.fixture
