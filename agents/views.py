@@ -1,5 +1,7 @@
 """Signing in, and the language of the staff."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -11,8 +13,10 @@ from django.views.decorators.http import require_POST
 
 from agents import actions
 from agents.forms import SoundsForm
+from agents.limits import check_sign_in
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
+from config.addresses import address_of
 
 
 class SignInView(LoginView):
@@ -20,6 +24,11 @@ class SignInView(LoginView):
 
     template_name = "agents/sign_in.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: str, **kwargs: Any) -> HttpResponse:
+        """Nobody tries passwords faster than a person types them."""
+        check_sign_in(address_of(request), request.POST.get("username", ""))
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)

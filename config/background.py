@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from config.live import Hub, set_hub
 from config.threads import close_connections
-from conversations import scanner
+from conversations import figures, scanner
 from conversations.pages import Pages, set_pages
 from conversations.router import Router
 from conversations.watch import Watch
@@ -25,6 +25,7 @@ async def start() -> None:
     global _hub
     if _hub is not None:
         return
+    figures.register()
     _hub = Hub()
     set_hub(_hub)
     await _hub.start()

@@ -41,6 +41,12 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {text!r}; it takes a whole number from {lowest} to {highest}.")
         return int(text)
 
+    def choice(self, name: str, choices: set[str], default: str) -> str:
+        value = self.text(name, default=default)
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} is {value!r}; it takes {' or '.join(sorted(choices))}.")
+        return value
+
     def names(self, name: str, default: str = "") -> list[str]:
         return [part.strip() for part in self.text(name, default=default).split(",") if part.strip()]
 
@@ -93,7 +99,7 @@ class Environment:
         size = self.number("DATABASE_POOL", 20, lowest=4, highest=500)
         options = dict(found.get("OPTIONS") or {})  # type: ignore[call-overload]
         options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10}
-        return {"OPTIONS": options, "CONN_MAX_AGE": 0}
+        return {"OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 
     def file_storage(self) -> dict[str, object]:
         """Where files lie: a folder, or an S3-compatible bucket when FILES_BUCKET names one."""

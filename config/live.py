@@ -18,10 +18,13 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import transaction
 
+from config.health import health
+
 logger = logging.getLogger(__name__)
 
 EVERY_PROCESS = "every-process"
 MOST_RINGS_AT_ONCE = 500
+ECHO_SECONDS = 1.0
 
 # group, what, ids
 Ring = dict[str, Any]
@@ -114,7 +117,9 @@ class Hub:
                 await layer.group_add(EVERY_PROCESS, channel)
                 while True:
                     batch = await layer.receive(channel)
-                    if batch["sender"] != self.name:
+                    if batch["sender"] == self.name:
+                        health.heard()
+                    else:
                         self.ring_here(batch["rings"])
             except asyncio.CancelledError:
                 raise
@@ -125,9 +130,12 @@ class Hub:
     async def _send(self) -> None:
         layer = get_channel_layer()
         while True:
-            await self._has_outgoing.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_outgoing.wait(), ECHO_SECONDS)
             self._has_outgoing.clear()
-            while self._outgoing:
+            is_quiet = not self._outgoing  # then an empty batch, to hear whether the line still answers
+            while self._outgoing or is_quiet:
+                is_quiet = False
                 batch, self._outgoing = self._outgoing[:MOST_RINGS_AT_ONCE], self._outgoing[MOST_RINGS_AT_ONCE:]
                 try:
                     await layer.group_send(EVERY_PROCESS, {"type": "rings", "sender": self.name, "rings": batch})

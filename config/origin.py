@@ -37,7 +37,7 @@ def is_own(origin: str, host: str) -> bool:
         port = str(parts.port or PORTS.get(parts.scheme, ""))
     except ValueError:
         return False
-    if parts.scheme not in PORTS or (settings.HTTPS and parts.scheme != "https"):
+    if parts.scheme != ("https" if settings.HTTPS else "http"):
         return False
     domain, host_port = split_domain_port(host)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):

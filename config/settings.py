@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -138,14 +139,30 @@ MESSAGE_TAGS = {message_levels.ERROR: "error"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"belongs_to": {"()": "config.logs.BelongsTo"}},
+    "formatters": {
+        "line": {
+            "()": "config.logs.PlainFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(belongs_to)s] %(message)s",
+        },
+        "json": {"()": "config.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": environment.choice("LOG_FORMAT", {"line", "json"}, default="line" if EMBEDDED else "json"),
+            "filters": ["belongs_to"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},
     },
 }
+
+# Whoever shows this token may read /metrics; empty: nobody.
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
 
 # The contact center's own rules (docs/deployment.md says what each changes).
 FILE_MEGABYTES = environment.number("FILE_MEGABYTES", 25, lowest=1, highest=1000)
@@ -156,4 +173,5 @@ MEGABYTES_PER_CONVERSATION = environment.number("MEGABYTES_PER_CONVERSATION", 25
 FILE_SCANNER = environment.scanner()
 AGENT_GRACE_SECONDS = environment.number("AGENT_GRACE_SECONDS", 60, lowest=1, highest=3600)
 MESSAGES_PER_MINUTE = environment.number("MESSAGES_PER_MINUTE", 60, lowest=1, highest=100_000)
+SIGN_INS_PER_MINUTE = environment.number("SIGN_INS_PER_MINUTE", 10, lowest=1, highest=100_000)
 CHATS_PER_HOUR = environment.number("CHATS_PER_HOUR", 30, lowest=1, highest=1_000_000)

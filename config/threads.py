@@ -26,7 +26,11 @@ writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
 
 def in_thread(function: Callable[P, T], *, pool: ThreadPoolExecutor = readers) -> Callable[P, Awaitable[T]]:
-    """The same function, awaited: it runs on one of the process's database threads."""
+    """
+    The same function, awaited: it runs on one of the process's database threads.
+
+    When the database was restarted, the first call that notices fails, and all threads open new connections.
+    """
 
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
         context = contextvars.copy_context()
@@ -36,12 +40,33 @@ def in_thread(function: Callable[P, T], *, pool: ThreadPoolExecutor = readers) -
     return call
 
 
+class Outages:
+    """Counts the faults of connections in this process: what breaks one has mostly broken them all."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._mine = threading.local()
+
+    def note(self) -> None:
+        """A connection broke."""
+        self.seen += 1
+
+    def leave_broken(self) -> None:
+        """Close this thread's connections if one broke anywhere since they were opened; the next use opens new ones."""
+        if getattr(self._mine, "known", 0) != self.seen:
+            self._mine.known = self.seen
+            connections.close_all()
+
+
+outages = Outages()
+
+
 def _run(work: Callable[[], T]) -> T:
+    outages.leave_broken()
     try:
         return work()
     except (OperationalError, InterfaceError):
-        # The connection may be dead; the next call on this thread opens a new one.
-        connections.close_all()
+        outages.note()
         raise
 
 

@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from agents import actions as agent_actions
 from agents.models import Agent
+from config import metrics
+from config.logs import belongs_to, new_id
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
@@ -67,6 +69,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         """Let the person in, or close with the code that says why not."""
+        belongs_to.set(new_id("socket"))
         self.language = translation.get_language() or settings.LANGUAGE_CODE
         self.second, self.frames = 0, 0
         self.query = QueryDict(self.scope.get("query_string", b"").decode("latin1"))
@@ -81,6 +84,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         await self.send_frame({"is": "hello", "now": current_pages().now().isoformat()})
         if self.page is not None:
+            metrics.sockets.labels(page=self.page.audience).inc()
+            if self.page.sent:
+                metrics.reconnects.labels(lossless="yes").inc()
             self.page.start()
 
     async def enter(self) -> int | None:
@@ -156,6 +162,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def disconnect(self, code: int) -> None:
         """Forget the page."""
         if self.page is not None:
+            metrics.sockets.labels(page=self.page.audience).dec()
             await self.page.stop()
             await self.left()
 

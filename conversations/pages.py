@@ -17,6 +17,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config import metrics
 from config.live import Hub, Ring
 from config.threads import in_thread
 from conversations import groups
@@ -108,8 +109,10 @@ class Page:
             self._wake.clear()
             try:
                 await self._step()
-            except (asyncio.CancelledError, Gone):
+            except asyncio.CancelledError:
                 raise
+            except Gone:
+                return  # the conversation was deleted; there is nothing to keep in step with
             except Exception:
                 logger.exception("A page could not be brought up to date; trying again.")
                 self.make_stale()
@@ -170,6 +173,7 @@ class Page:
             return
         await self._send(lines_frame(conversation_id, fresh, self.audience, self.language))
         self.sent = fresh[-1].number
+        metrics.delivery.observe(max(0.0, (self.pages.now() - fresh[-1].created_at).total_seconds()))
 
     async def _show_fragments(self, drawn: dict[str, str]) -> None:
         """Send the fragments that differ from what the page shows."""

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
+from config import metrics
+from config.health import health
 from config.live import Hub
 from config.threads import in_thread
 from conversations import groups
@@ -31,7 +34,11 @@ class Router:
         try:
             while True:
                 self._rung.clear()
+                began = time.monotonic()
                 await in_thread(work)()
+                took = time.monotonic() - began
+                health.swept(took)
+                metrics.sweep.observe(took)
                 try:
                     await asyncio.wait_for(self._rung.wait(), SWEEP_SECONDS)
                 except TimeoutError:

@@ -8,7 +8,6 @@ database says. So a lost ring costs a second, and a person who lost his right lo
 import asyncio
 import datetime as dt
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +24,34 @@ from conversations.actions import presence
 from conversations.actions.reading import Marks
 from conversations.fragments import Desk
 from conversations.models import Conversation, Offer, Participant
-from conversations.pages import Pages
+from conversations.pages import Pages, VisitorPage
 from conversations.states import OfferState
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+SETTLING_SECONDS = 0.25
 SESSIONS_EVERY = 4  # polls
 
 Known = tuple[Any, ...]
+
+
+@dataclass
+class DeskKnown:
+    """What shows on a desk: the agent, his offers, and his tasks with their role and the numbers that only grow."""
+
+    agent: Known
+    offers: set[int]
+    tasks: dict[int, tuple[str, tuple[int, ...]]]
+
+    def covers(self, found: "DeskKnown") -> bool:
+        """Whether a desk that knows this is in step with what was found, or ahead of it."""
+        if (self.agent, self.offers, self.tasks.keys()) != (found.agent, found.offers, found.tasks.keys()):
+            return False
+        return all(
+            self.tasks[pk][0] == role and _is_at_least(self.tasks[pk][1], numbers)
+            for pk, (role, numbers) in found.tasks.items()
+        )
 
 
 @dataclass
@@ -41,7 +59,7 @@ class Found:
     """What the database says about everything that pages of this process show."""
 
     conversations: dict[int, tuple[int, int, Marks]]
-    desks: dict[int, Known]
+    desks: dict[int, DeskKnown]
     credentials: dict[int, tuple[str, int]]
     sessions: set[str] | None
 
@@ -77,9 +95,11 @@ class Watch:
         found = await in_thread(look)(
             list(self._pages.visitors), list(self._pages.desks), keys if ask_sessions else None
         )
+        # What was just written has rung for its pages, and they need a moment; a page may also be ahead of the look.
+        await asyncio.sleep(SETTLING_SECONDS)
         for conversation_id, known in found.conversations.items():
             for visitor in list(self._pages.visitors.get(conversation_id, ())):
-                if visitor.known() != known:
+                if not _covers(visitor, known):
                     visitor.make_stale()
         for page in desks:
             if page not in self._pages.desks.get(page.agent_id, ()):
@@ -87,10 +107,19 @@ class Watch:
             is_out = found.sessions is not None and page.session_key not in found.sessions
             if is_out or found.credentials.get(page.agent_id) != page.credentials:
                 await page.revoke()
-            elif page.desk is None or known_of(page.desk) != found.desks.get(page.agent_id):
+            elif page.desk is None or not known_of(page.desk).covers(found.desks[page.agent_id]):
                 page.make_stale()
         for line in list(self._pages.lines.values()):
             line.count_soon()
+
+
+def _covers(page: VisitorPage, found: tuple[int, int, Marks]) -> bool:
+    revision, number, marks = found
+    known_revision, known_number, known_marks = page.known()
+    return _is_at_least(
+        (known_revision, known_number, known_marks.delivered, known_marks.read),
+        (revision, number, marks.delivered, marks.read),
+    )
 
 
 def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[str] | None) -> Found:
@@ -120,14 +149,13 @@ def _marks(conversation_ids: list[int]) -> dict[int, Marks]:
     return {row["conversation"]: Marks(row["delivered"], row["read"]) for row in furthest}
 
 
-def _desks(agents: list[Agent]) -> dict[int, Known]:
-    offers: dict[int, set[int]] = defaultdict(set)
+def _desks(agents: list[Agent]) -> dict[int, DeskKnown]:
+    known = {agent.pk: DeskKnown(_agent(agent), set(), {}) for agent in agents}
     pending = Offer.objects.filter(agent__in=agents, state=OfferState.PENDING)
     for agent_id, offer_id in pending.values_list("agent", "pk"):
-        offers[agent_id].add(offer_id)
-    tasks: dict[int, set[Known]] = defaultdict(set)
+        known[agent_id].offers.add(offer_id)
     places = Participant.objects.filter(agent__in=agents, left_at=None)
-    for agent_id, *task in places.values_list(
+    for agent_id, conversation_id, role, *numbers in places.values_list(
         "agent",
         "conversation",
         "role",
@@ -137,21 +165,28 @@ def _desks(agents: list[Agent]) -> dict[int, Known]:
         "conversation__visitor_delivered_number",
         "conversation__visitor_read_number",
     ):
-        tasks[agent_id].add(tuple(task))
-    return {agent.pk: _known(agent, frozenset(offers[agent.pk]), frozenset(tasks[agent.pk])) for agent in agents}
+        known[agent_id].tasks[conversation_id] = (role, tuple(numbers))
+    return known
 
 
-def known_of(desk: Desk) -> Known:
+def known_of(desk: Desk) -> DeskKnown:
     """What a desk knows, to compare with what the database says."""
-    tasks = frozenset(
-        (task.conversation_id, task.role, task.read_visitor_count, task.revision, task.last_number, *task.visitor_marks)
+    tasks: dict[int, tuple[str, tuple[int, ...]]] = {
+        task.conversation_id: (
+            task.role,
+            (task.read_visitor_count, task.revision, task.last_number, *task.visitor_marks),
+        )
         for task in desk.tasks.values()
-    )
-    return _known(desk.agent, desk.offer_ids, tasks)
+    }
+    return DeskKnown(_agent(desk.agent), set(desk.offer_ids), tasks)
 
 
-def _known(agent: Agent, offers: frozenset[int], tasks: frozenset[Known]) -> Known:
-    return (agent.state, agent.state_since, agent.idle_reason_id, agent.capacity, agent.language, offers, tasks)
+def _agent(agent: Agent) -> Known:
+    return (agent.state, agent.state_since, agent.idle_reason_id, agent.capacity, agent.language)
+
+
+def _is_at_least(knows: tuple[int, ...], found: tuple[int, ...]) -> bool:
+    return all(mine >= theirs for mine, theirs in zip(knows, found, strict=True))
 
 
 def renew(agent_ids: list[int], conversation_ids: list[int]) -> dt.datetime:

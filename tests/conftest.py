@@ -6,8 +6,8 @@ from channels.layers import channel_layers
 from django.core.cache import cache
 from django.db import connections
 
+from config import rates
 from config.threads import close_connections
-from conversations import limits
 from conversations.masking import restricted
 from conversations.thread import rendered
 from tests.portals import Portal
@@ -37,7 +37,7 @@ def nothing_left_over():
     """Nothing that the process remembers comes from another test; a layer must not outlive its loop."""
     channel_layers.backends.clear()
     cache.clear()
-    limits.forget_all()
+    rates.forget_all()
     rendered.forget()
     restricted.forget()
     yield

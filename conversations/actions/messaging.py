@@ -4,12 +4,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
+from config import metrics
 from config.clock import database_now
 from config.live import announce
 from config.refusal import Refused
@@ -241,7 +243,8 @@ def _next_message(
 def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> None:
     if not conversations:
         return
-    Message.objects.bulk_create([message for messages in new.values() for message in messages])
+    stored = Message.objects.bulk_create([message for messages in new.values() for message in messages])
+    transaction.on_commit(partial(metrics.messages.inc, len(stored)))
     uploads.attach([message for messages in new.values() for message in messages])
     for conversation in conversations:
         talk = [message for message in new[conversation.pk] if message.kind != MessageKind.NOTE]

@@ -7,6 +7,7 @@ from django.db import transaction
 from agents import actions as agent_actions
 from agents.models import Agent
 from agents.states import AgentState
+from config import metrics
 from config.clock import database_now
 from config.live import announce
 from conversations import groups
@@ -171,6 +172,7 @@ def settle(offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None
     if not ended:
         raise OfferGone
     offer.state, offer.settled_at = state, at
+    transaction.on_commit(metrics.offers.labels(outcome=state.value).inc)
     conversation = offer.conversation
     conversation.log(EVENT_OF[state], at=at, by=by, agent=offer.agent_id, offer=offer.pk, offered=offer.kind)
     announce_change(conversation, offer.agent_id, *([offer.made_by_id] if offer.made_by_id else []))

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from config.addresses import address_of
 from config.clock import database_now
 from config.refusal import TooFast
 from conversations import limits, visitors
@@ -72,7 +73,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _start_page(request, queue, form, status=422)
     try:
-        limits.check_start(_address(request))
+        limits.check_start(address_of(request))
         open_conversation(queue.pk, _opening(request, form, token_hash))
     except (QueueClosed, NobodyThere, TooFast) as refusal:
         form.add_error(None, str(refusal))
@@ -215,12 +216,3 @@ def _required(request: HttpRequest) -> Conversation:
     if mine is None:
         raise Gone(NO_CONVERSATION)
     return mine
-
-
-def _address(request: HttpRequest) -> str:
-    """The visitor's network address; a proxy's word counts only where one is trusted."""
-    if settings.TRUSTED_PROXY:
-        forwarded = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
-        if forwarded:
-            return forwarded
-    return str(request.META.get("REMOTE_ADDR", ""))

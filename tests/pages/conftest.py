@@ -1,11 +1,11 @@
 import pytest
 
-from conversations import limits
+from config import rates
 
 
 @pytest.fixture(autouse=True)
 def nothing_counted():
     """No test is slowed down by what another one sent."""
-    limits.forget_all()
+    rates.forget_all()
     yield
-    limits.forget_all()
+    rates.forget_all()

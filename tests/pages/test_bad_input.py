@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
-from conversations import limits
+from config import rates
 from conversations.errors import KeyUsedTwice, NobodyThere, QueueClosed, QueueGone
 from conversations.models import Conversation
 from tests import make
@@ -345,7 +345,7 @@ def test_a_proxys_word_about_the_address_counts_only_where_one_is_trusted(orders
     assert newcomer().post(start_of(orders), WORDS, headers=forged).status_code == 302
     more = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
     assert newcomer().post(start_of(orders), WORDS, headers=more).status_code == 429
-    limits.forget_all()
+    rates.forget_all()
 
 
 # Closing notes

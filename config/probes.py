@@ -1,0 +1,64 @@
+"""What watches the portal: is it alive, is it ready, and its numbers. Answered before everything else."""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from config.health import health
+from config.logs import belongs_to, new_id
+from config.metrics import registry, router_lag
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class ProbesMiddleware:
+    """
+    Answers /healthz, /readyz and /metrics, whatever the host name and without https, as watchers ask by address.
+
+    Stands first, and gives each request its name in the logs.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.probes = {"/healthz": alive, "/readyz": ready, "/metrics": numbers}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        belongs_to.set(new_id("request"))
+        return self.probes.get(request.path_info, self.get_response)(request)
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """The process runs and answers."""
+    return _json({"status": "alive"}, 200)
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """The process can serve: database, line to the other processes, router; 503 with what is missing."""
+    faults = health.faults()
+    return _json({"status": "not ready" if faults else "ready", "faults": faults}, 503 if faults else 200)
+
+
+def numbers(request: HttpRequest) -> HttpResponse:
+    """Prometheus metrics, for whoever has METRICS_TOKEN; without that setting there is no such page."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not settings.METRICS_TOKEN or not secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
+        return _json({"status": "not found"}, 404)
+    router_lag.set(time.monotonic() - (health.swept_at or health.started_at))
+    return _guarded(HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
+
+
+def _json(what: dict[str, object], status: int) -> HttpResponse:
+    return _guarded(JsonResponse(what, status=status))
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Frame-Options"] = "DENY"
+    return response

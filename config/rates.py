@@ -1,0 +1,56 @@
+"""How fast anybody may go: counted by each process, or in Redis for all of them where there is one."""
+
+import logging
+import math
+import time
+
+from django.conf import settings
+from django.utils.functional import Promise
+from limits import RateLimitItem
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.strategies import MovingWindowRateLimiter
+
+from config.refusal import TooFast
+
+logger = logging.getLogger(__name__)
+
+_here = MemoryStorage()
+_counts_here = MovingWindowRateLimiter(_here)
+
+
+def _shared_storage() -> Storage:
+    if not settings.REDIS_URL:
+        return _here
+    return RedisStorage(settings.REDIS_URL, wrap_exceptions=True, socket_timeout=1, socket_connect_timeout=1)
+
+
+_counts_everywhere = MovingWindowRateLimiter(_shared_storage())
+
+
+def check(item: RateLimitItem, sentence: "str | Promise", *who: str) -> None:
+    """Raises TooFast, with when to try again, when this process counted too many."""
+    _refuse_beyond(_counts_here, item, sentence, who)
+
+
+def check_everywhere(item: RateLimitItem, sentence: "str | Promise", *who: str) -> None:
+    """The same for all processes together; while Redis is away, each counts for itself."""
+    try:
+        _refuse_beyond(_counts_everywhere, item, sentence, who)
+    except StorageError as problem:
+        logger.warning("Rates are counted by each process alone (%s).", problem)
+        _refuse_beyond(_counts_here, item, sentence, who)
+
+
+def forget_all() -> None:
+    """Start counting anew in this process."""
+    _here.reset()
+
+
+def _refuse_beyond(
+    counts: MovingWindowRateLimiter, item: RateLimitItem, sentence: "str | Promise", who: tuple[str, ...]
+) -> None:
+    if counts.hit(item, *who):
+        return
+    seconds = max(1, math.ceil(counts.get_window_stats(item, *who).reset_time - time.time()))
+    raise TooFast(sentence, retry_after_seconds=seconds, seconds=seconds)
