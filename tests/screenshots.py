@@ -34,6 +34,7 @@ ANA = (
     ),
     ("visitor", "Now it is right: https://shop.example.com/orders/48213"),
 )
+NOTE = "Changed in the warehouse yesterday; the page reads it once a day."
 # Seconds that each conversation has lasted in the pictures, and between its lines.
 LASTED = {"Ana Pereira": (271, 38), "Jonas Thiel": (718, 45), "Mei Kobayashi": (1100, 60)}
 PASSED = "strftime('%Y-%m-%d %H:%M:%f', {column}, ?)"
@@ -103,6 +104,17 @@ def write(page, text):
     expect(page.locator("li.message.ours").last).to_contain_text(re.compile("Sent|Delivered|Read"))
 
 
+def note(desk, text):
+    """Leave an internal note, and go back to answering the customer."""
+    toggle = desk.get_by_role("button", name="Internal note", exact=True)
+    toggle.click()
+    desk.locator("form.composer textarea").fill(text)
+    desk.get_by_role("button", name="Save note").click()
+    expect(desk.locator("li.message.note[data-number]")).to_contain_text(text)
+    if toggle.get_attribute("aria-pressed") == "true":
+        toggle.click()
+
+
 def accept(desk, name):
     requests = desk.get_by_role("region", name="Requests")
     requests.get_by_role("article", name=name).get_by_role("button", name="Accept").click()
@@ -136,7 +148,10 @@ def play(stage, desk):
     question = "Hi, it is me again. The page of order 48213 still shows my old address."
     ana = stage.visitor("Ana Pereira", question, email="ana.pereira@example.com")
     accept(desk, "Ana Pereira")
-    for who, text in ANA:
+    for who, text in ANA[:2]:
+        write({"visitor": ana, "agent": desk}[who], text)
+    note(desk, NOTE)
+    for who, text in ANA[2:]:
         write({"visitor": ana, "agent": desk}[who], text)
     expect(desk.get_by_role("log").get_by_text(ANA[-1][1])).to_be_visible()
     for text in ("The parcel is not here yet.", "It was due on Friday."):

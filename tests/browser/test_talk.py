@@ -211,9 +211,9 @@ def test_an_agents_day_by_keyboard_alone(orders, person):
     assert closed(closing_reason__label="Payment explained").count() == 1
 
     tab_to(page, people.state_button(page, "Available"))
-    for item in ("Idle: Lunch", "Sign out"):
+    for item, key in (("Idle: Lunch", "i"), ("Sign out", "End")):
         page.keyboard.press("Enter")
-        page.keyboard.press(item[0].lower())
+        page.keyboard.press(key)
         expect(page.get_by_role("menuitem", name=item)).to_be_focused()
         page.keyboard.press("Enter")
         if item != "Sign out":
