@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from agents.states import AgentState
@@ -72,10 +73,10 @@ def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") 
         raise NotNow
     queue = Queue.objects.filter(pk=queue_id, is_in_use=True).first()
     if queue is None:
-        raise QueueGone
+        raise QueueGone(_("This queue is not in use any more. Choose another one."))
     now = database_now()
     if queue.pk != conversation.queue_id and not hours.is_open(queue, now):
-        raise QueueClosed
+        raise QueueClosed(_("This queue is closed at the moment. Choose one that is open."))
     if note := clean_note(note):
         write_note(conversation, note, at=now, by=by)
     _requeue(conversation, queue, EventKind.TRANSFERRED, at=now, by=by)
