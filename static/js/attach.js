@@ -5,12 +5,13 @@
 
 import { trayOf } from "./attach-upload.js";
 
-const units = ["byte", "kilobyte", "megabyte"];
-
+/** As the thread shows it later: 182 kB, 4.2 MB. */
 function shownSize(bytes) {
-  const step = bytes < 1000 ? 0 : bytes < 999_500 ? 1 : 2;
-  const options = { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: step === 2 ? 1 : 0 };
-  return new Intl.NumberFormat(document.documentElement.lang || "en", options).format(bytes / 1000 ** step);
+  if (bytes < 1000) return `${bytes} B`;
+  const [unit, size, maximumFractionDigits] =
+    bytes < 999_500 ? ["kilobyte", bytes / 1000, 0] : ["megabyte", bytes / 1_000_000, 1];
+  const options = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits };
+  return new Intl.NumberFormat(document.documentElement.lang || "en", options).format(size);
 }
 
 const hasFiles = (transfer) => [...(transfer?.types ?? [])].includes("Files");
