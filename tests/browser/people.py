@@ -25,7 +25,8 @@ def sign_in(page, username, password=PASSWORD):
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/desk/")
-    expect(page.get_by_text("Connected", exact=True)).to_be_attached()
+    # Hidden on a phone, so not by its word.
+    expect(page.locator("#connection-chip")).to_have_attribute("data-status", "connected")
     return page
 
 
