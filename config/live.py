@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_PROCESS = "every-process"
 MOST_RINGS_AT_ONCE = 500
+CANCEL_SECONDS = 0.2
 ECHO_SECONDS = 1.0
 
 # group, what, ids
@@ -104,8 +105,12 @@ class Hub:
 
     async def stop(self) -> None:
         """Close the line."""
-        for task in self._tasks:
-            task.cancel()
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            # Again, if need be: the Redis client can swallow a cancellation that meets it while it sends.
+            _ended, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._loop = [], None
 
