@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -23,6 +24,11 @@ from conversations.zones import zone_of
 
 MOST_CLOSED = 50
 STATES = (AgentState.AVAILABLE, AgentState.IDLE, AgentState.RONA, AgentState.OFFLINE)
+OFFERS = {
+    OfferState.ACCEPTED: pgettext_lazy("how many", "Accepted"),
+    OfferState.DECLINED: pgettext_lazy("how many", "Declined"),
+    OfferState.MISSED: pgettext_lazy("how many", "Missed (RONA)"),
+}
 FIELDS = ("customer", "text", "since", "until", "queue")
 
 
@@ -63,7 +69,7 @@ def _day_context(day: Figures) -> dict[str, Any]:
         "figures": day,
         "handle_time": "" if day.handle_seconds is None else minutes(day.handle_seconds),
         "first_response": "" if day.first_response_seconds is None else minutes(day.first_response_seconds),
-        "offers": [(OfferState(state).label, number) for state, number in day.offers.items()],
+        "offers": [(OFFERS[OfferState(state)], number) for state, number in day.offers.items()],
         "states": [
             {"state": state, "label": state.label, "seconds": seconds, "time": minutes(seconds), "all": passed}
             for state in STATES
