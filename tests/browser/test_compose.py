@@ -209,7 +209,7 @@ def test_only_the_last_message_of_a_run_says_how_far_it_came(talk):
 def test_a_note_is_not_told_to_the_visitor_while_it_is_typed(talk):
     desk, _ = talk()
     sent = []
-    desk.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    desk.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     desk.reload()
     expect(desk.get_by_text("Connected", exact=True)).to_be_attached()
     desk.get_by_role("button", name="Internal note").click()
