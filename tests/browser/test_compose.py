@@ -221,7 +221,7 @@ def test_a_note_is_not_told_to_the_visitor_while_it_is_typed(talk):
     desk.get_by_role("button", name="Write to the customer").click()
     people.reply_box(desk).press_sequentially("Hello")
     desk.keyboard.press("Enter")
-    expect(people.bubble(desk, "Hello")).to_contain_text(people.SENT)
+    expect(people.bubble(desk, "Hello").locator(".state")).to_have_text(people.SENT)
     assert sum("typing" in frame for frame in sent) == 1
 
 
