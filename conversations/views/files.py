@@ -137,7 +137,8 @@ def post_with_files(request: HttpRequest, draft: Draft) -> Posted:
     """Send a message with the files that were uploaded before it, or that a plain form brings along with it."""
     brought = request.FILES.getlist("files")
     if not brought:
-        return post(replace(draft, files=files.clean_handles(request.POST.getlist("files"))))
+        named = filter(None, request.POST.getlist("files"))
+        return post(replace(draft, files=files.clean_handles(named)))
     if posted := find_posted(draft):
         return posted  # a form that was sent twice; the files came the first time
     handles = _uploaded_along(brought, draft.uploader)
