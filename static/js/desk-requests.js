@@ -63,13 +63,16 @@ function showTitle(count) {
 
 /** Answered in one tab, it rings in none: the others need not wait for their own connection to say so. */
 function startAnswering() {
-  hearTabs("answered", (id) => {
+  const silence = (id) => {
     answered.add(id);
     lookAtRequests();
-  });
+  };
+  hearTabs("answered", silence);
   document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
     const offer = detail.elt.closest?.("[data-offer]")?.id ?? detail.elt.dataset?.answers;
-    if (offer && detail.xhr.status < 300) tellTabs("answered", offer);
+    if (!offer || detail.xhr.status >= 300) return;
+    silence(offer); // first here, or this desk would ring on when another lets go of the bell
+    tellTabs("answered", offer);
   });
 }
 
