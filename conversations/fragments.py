@@ -202,11 +202,12 @@ def _previews(conversations: Iterable[Conversation]) -> dict[int, list[tuple[str
     previews: dict[int, list[tuple[str, str]]] = defaultdict(list)
     if not by_pk:
         return previews
+    talk = (MessageKind.TEXT, MessageKind.FILE)
     newer = Message.objects.filter(
-        conversation=OuterRef("conversation"), kind=MessageKind.TEXT, number__gt=OuterRef("number")
+        conversation=OuterRef("conversation"), kind__in=talk, number__gt=OuterRef("number")
     ).order_by("number")
     messages = (
-        Message.objects.filter(conversation__in=by_pk, kind=MessageKind.TEXT)
+        Message.objects.filter(conversation__in=by_pk, kind__in=talk)
         .filter(~Exists(newer[PREVIEW_LINES - 1 : PREVIEW_LINES]))
         .select_related("agent")
         .order_by("conversation", "number")
@@ -214,7 +215,7 @@ def _previews(conversations: Iterable[Conversation]) -> dict[int, list[tuple[str
     for message in messages:
         conversation = by_pk[message.conversation_id]
         who = conversation.visitor_name if message.sender == Party.VISITOR else (message.agent and message.agent.name)
-        previews[conversation.pk].append((who or "", message.text_for_agents()))
+        previews[conversation.pk].append((who or "", message.text_for_agents() or message.line_for_agents()))
     return previews
 
 
@@ -339,13 +340,15 @@ def draw(template: str, context: Context, language: str) -> str:
 
 def draw_desk(desk: Desk, open_id: int | None, language: str) -> dict[str, str]:
     """The desk's own fragments by name."""
-    context = desk_context(desk, open_id)
+    with translation.override(language):
+        context = desk_context(desk, open_id)
     return {name: draw(f"desk/_{name}.html", context, language) for name in ("state", "tasks", "requests")}
 
 
 def draw_conversation(place: Participant, language: str) -> dict[str, str]:
     """The open conversation's fragments by name; the thread itself grows by messages."""
-    context = panel_context(place) | customer_context(place.conversation)
+    with translation.override(language):
+        context = panel_context(place) | customer_context(place.conversation)
     names = ["panel", "composer", "customer"]
     if "form" in context:
         names.append("closing")
@@ -354,5 +357,6 @@ def draw_conversation(place: Participant, language: str) -> dict[str, str]:
 
 def draw_status(conversation: Conversation, line: Line | None, language: str) -> dict[str, str]:
     """The chat page's fragments by name."""
-    context = status_context(conversation, line)
+    with translation.override(language):
+        context = status_context(conversation, line)
     return {name: draw(f"chat/_{name}.html", context, language) for name in ("status", "composer")}
