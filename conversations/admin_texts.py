@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import escape
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,8 @@ class ReplyTemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ReplyTemplate
         fields = ["title", "shortcut", "text", "queue", "language", "is_in_use"]
+        # Admin shows help as HTML, and this one has parameters in angle brackets.
+        help_texts = {"text": escape(ReplyTemplate._meta.get_field("text").help_text)}
 
     def clean_text(self) -> str:
         """Line ends as the compose box writes them, and no “<” without its “>”."""
