@@ -1,14 +1,11 @@
 """What must not be stored or shown as it was written: card numbers, and the words that supervisors keep in a list."""
 
 import re
-import time
-from dataclasses import dataclass, field
 
 from conversations.models import RestrictedWord
 
 SHORTEST_CARD, LONGEST_CARD = 13, 19
 SHOWN_DIGITS = 4
-KEPT_SECONDS = 5.0
 
 # Groups of digits with at most three blanks or dashes between them.
 RUN = re.compile(r"\d+(?:[\s\u2010-\u2015.-]{1,3}\d+)*")
@@ -53,12 +50,16 @@ def is_luhn_valid(digits: str) -> bool:
     return len(set(numbers)) > 1 and (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-@dataclass
 class RestrictedWords:
-    """The list of restricted words, read again every few seconds."""
+    """
+    The list of restricted words, kept in this process.
 
-    _pattern: re.Pattern[str] | None = None
-    _read_at: float = field(default=float("-inf"))
+    Read when it is first asked for and with each heartbeat of the server, so that no message costs a query for it.
+    """
+
+    def __init__(self) -> None:
+        self._pattern: re.Pattern[str] | None = None
+        self._is_read = False
 
     def found_in(self, text: str) -> str | None:
         """The first restricted word of the text, as it is written there."""
@@ -73,16 +74,20 @@ class RestrictedWords:
 
     def forget(self) -> None:
         """Read the list anew next time."""
-        self._read_at = float("-inf")
+        self._is_read = False
+
+    def read(self) -> None:
+        """Read the list now."""
+        words = RestrictedWord.objects.filter(is_in_use=True).values_list("word", flat=True)
+        parts = [r"\s+".join(map(re.escape, word.split())) for word in words if word.strip()]
+        # The longest first, or a short word would hide a phrase that begins with it.
+        parts.sort(key=len, reverse=True)
+        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE) if parts else None
+        self._is_read = True
 
     def _current(self) -> re.Pattern[str] | None:
-        if time.monotonic() - self._read_at > KEPT_SECONDS:
-            words = RestrictedWord.objects.filter(is_in_use=True).values_list("word", flat=True)
-            parts = [r"\s+".join(map(re.escape, word.split())) for word in words if word.strip()]
-            # The longest first, or a short word would hide a phrase that begins with it.
-            parts.sort(key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE) if parts else None
-            self._read_at = time.monotonic()
+        if not self._is_read:
+            self.read()
         return self._pattern
 
 

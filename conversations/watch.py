@@ -23,6 +23,7 @@ from config.threads import in_thread
 from conversations.actions import presence
 from conversations.actions.reading import Marks
 from conversations.fragments import Desk
+from conversations.masking import restricted
 from conversations.models import Conversation, Offer, Participant
 from conversations.pages import Pages, VisitorPage
 from conversations.states import OfferState
@@ -193,4 +194,5 @@ def renew(agent_ids: list[int], conversation_ids: list[int]) -> dt.datetime:
     """One heartbeat for everybody whose page is open in this process; answers the database's time."""
     agent_actions.desks_seen(agent_ids)
     presence.visitors_seen(conversation_ids)
+    restricted.read()
     return database_now()
