@@ -1,6 +1,7 @@
 """Browsers without a screen: who asks, and what stands in the answer."""
 
 import hashlib
+import secrets
 from html.parser import HTMLParser
 
 from django.core import signing
@@ -87,14 +88,19 @@ class Page(HTMLParser):
         return {label.text: label["for"] for label in self.all("label", for_=True)}
 
     def fields(self, action=None):
-        """What the form with that action would send, as it stands."""
+        """What the form with that action would send, as it stands, with no file chosen."""
         form = next(form for form in self.all("form") if action is None or form.get("action") == action)
-        inputs = [e for e in form.inside if e.tag in ("input", "textarea") and "name" in e]
+        inputs = [e for e in form.inside if e.tag in ("input", "textarea") and "name" in e and e.get("type") != "file"]
         return {e["name"]: e.get("value", "") if e.tag == "input" else e.text for e in inputs}
 
     def numbers(self):
         """The numbers of the lines that are shown."""
         return [int(li["data-number"]) for li in self.all("li", data_number=True)]
+
+
+def somewhere():
+    """A network address of its own: the shared counts of starts and sign-ins outlive a test."""
+    return f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
 
 
 def cookie_of(token):
@@ -112,21 +118,21 @@ def visitor_of(conversation, **options):
     token = f"token-{conversation.visitor_id}"
     conversation.visitor.token_hash = hash_of(token)
     conversation.visitor.save(update_fields=["token_hash"])
-    client = Client(**options)
+    client = Client(**{"REMOTE_ADDR": somewhere(), **options})
     client.cookies[COOKIE] = cookie_of(token)
     return client
 
 
 def newcomer(**options):
     """A browser that has a session and no conversation yet."""
-    client = Client(**options)
+    client = Client(**{"REMOTE_ADDR": somewhere(), **options})
     client.cookies[COOKIE] = cookie_of(f"newcomer-{next(make.numbers)}")
     return client
 
 
 def desk_of(agent, **options):
     """The browser of an agent who is signed in."""
-    client = Client(**options)
+    client = Client(**{"REMOTE_ADDR": somewhere(), **options})
     client.force_login(agent)
     return client
 

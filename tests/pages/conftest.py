@@ -1,6 +1,8 @@
 import pytest
+from django.test import Client
 
 from config import rates
+from tests.pages.browsing import somewhere
 
 
 @pytest.fixture(autouse=True)
@@ -9,3 +11,8 @@ def nothing_counted():
     rates.forget_all()
     yield
     rates.forget_all()
+
+
+@pytest.fixture
+def client():
+    return Client(REMOTE_ADDR=somewhere())

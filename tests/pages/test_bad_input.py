@@ -8,7 +8,7 @@ from config import rates
 from conversations.errors import KeyUsedTwice, NobodyThere, QueueClosed, QueueGone
 from conversations.models import Conversation
 from tests import make
-from tests.pages.browsing import JSON, KEY, Page, desk_of, everything, newcomer, visitor_of
+from tests.pages.browsing import JSON, KEY, Page, desk_of, everything, newcomer, somewhere, visitor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -322,11 +322,11 @@ def test_a_start_form_with_a_key_that_no_page_makes_is_refused(orders, key):
 
 @LANGUAGES
 def test_too_many_starts_from_one_address_are_told_when_to_try_again(orders, settings, language):
-    settings.CHATS_PER_HOUR = 2
+    settings.CHATS_PER_HOUR, address = 2, somewhere()
     for _ in range(2):
-        newcomer().post(start_of(orders), WORDS)
+        newcomer(REMOTE_ADDR=address).post(start_of(orders), WORDS)
 
-    response = newcomer(headers={"Accept-Language": language}).post(start_of(orders), WORDS)
+    response = newcomer(REMOTE_ADDR=address, headers={"Accept-Language": language}).post(start_of(orders), WORDS)
 
     page = Page(response)
     assert response.status_code == 429
@@ -336,15 +336,16 @@ def test_too_many_starts_from_one_address_are_told_when_to_try_again(orders, set
 
 
 def test_a_proxys_word_about_the_address_counts_only_where_one_is_trusted(orders, settings):
-    settings.CHATS_PER_HOUR = 1
-    forged = {"X-Forwarded-For": "203.0.113.7"}
-    newcomer().post(start_of(orders), WORDS)
+    settings.CHATS_PER_HOUR, address = 1, somewhere()
+    claimed = somewhere()
+    forged = {"X-Forwarded-For": claimed}
+    newcomer(REMOTE_ADDR=address).post(start_of(orders), WORDS)
 
-    assert newcomer().post(start_of(orders), WORDS, headers=forged).status_code == 429
+    assert newcomer(REMOTE_ADDR=address).post(start_of(orders), WORDS, headers=forged).status_code == 429
     settings.TRUSTED_PROXY = True
-    assert newcomer().post(start_of(orders), WORDS, headers=forged).status_code == 302
-    more = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
-    assert newcomer().post(start_of(orders), WORDS, headers=more).status_code == 429
+    assert newcomer(REMOTE_ADDR=address).post(start_of(orders), WORDS, headers=forged).status_code == 302
+    more = {"X-Forwarded-For": f"198.51.100.1, {claimed}"}
+    assert newcomer(REMOTE_ADDR=address).post(start_of(orders), WORDS, headers=more).status_code == 429
     rates.forget_all()
 
 
