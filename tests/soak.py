@@ -1,0 +1,26 @@
+"""`make soak`: the long version of every proof in tests/proofs, on both databases; `SEED=` replays a run."""
+
+import os
+import secrets
+import sys
+
+from tests.run import counts_text, run
+
+
+def main(arguments):
+    os.environ["LIVEDESK_SOAK"] = "1"
+    seed = os.environ.setdefault("SEED", str(secrets.randbelow(2**32)))
+    print(f"SEED={seed}", flush=True)
+    # One after the other: what they measure is not to be disturbed by each other.
+    results = [
+        run("SQLite", "sqlite", [*(arguments or ["tests/proofs"]), "-rA"]),
+        run("PostgreSQL and Valkey", "postgresql", [*(arguments or ["tests/proofs"]), "-rA"]),
+    ]
+    for result in results:
+        print(f"{result['part']}: {counts_text(result['counts'])}")
+    print(f"make soak SEED={seed} runs it again.")
+    return int(any(result["code"] for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
