@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import PasswordChangeView, redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,7 +21,7 @@ from config.clock import database_now
 from conversations.models import Conversation
 from conversations.states import State
 from conversations.views.desk import sign_out
-from queues.models import Queue
+from queues.models import Queue, QueueMembership
 
 # What supervisors look for most stands first.
 ORDER = ["conversations", "queues", "agents", "auth"]
@@ -137,8 +137,9 @@ def _counts_by_queue() -> Any:
 
 
 def _agents_by_state() -> Any:
+    """Of those who serve a queue: a supervisor at the desk is no place for a conversation."""
     return (
-        Agent.objects.filter(is_active=True)
+        Agent.objects.filter(Exists(QueueMembership.objects.filter(agent=OuterRef("pk"))), is_active=True)
         .order_by()
         .values("state")
         .annotate(count=Count("pk"), places=Sum("capacity"))

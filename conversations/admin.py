@@ -19,6 +19,7 @@ from conversations import admin_files as admin_files  # registers its own models
 from conversations import admin_texts as admin_texts  # registers its own models
 from conversations import thread
 from conversations.actions import closing, transfers
+from conversations.devices import device_of
 from conversations.load import with_load
 from conversations.models import Conversation, Message, Participant
 from conversations.states import MessageKind, Role, State, SystemReason
@@ -136,6 +137,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             before = request.GET.get("before", "")
             last = int(before) if before.isdecimal() and len(before) < 10 else None
             context |= _transcript(conversation, before=last)
+            context["device"] = device_of(conversation.user_agent)
             context["may_supervise"] = self.has_supervise_permission(request)
         return super().change_view(request, object_id, form_url, context)
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from django.db import DatabaseError
-from django.db.models import Count, Min
+from django.db.models import Count, Exists, Min, OuterRef
 from prometheus_client.core import GaugeMetricFamily
 
 from agents.models import Agent
@@ -13,7 +13,7 @@ from config.clock import database_now
 from config.metrics import Collector, Metric, registry
 from conversations.models import Conversation
 from conversations.states import State
-from queues.models import Queue
+from queues.models import Queue, QueueMembership
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +53,9 @@ def _queues() -> list[Metric]:
 
 
 def _agents() -> Metric:
-    agents = GaugeMetricFamily("livedesk_agents", "Agents by state.", labels=["state"])
-    counts = dict(Agent.objects.filter(is_active=True).order_by().values_list("state").annotate(n=Count("pk")))
+    agents = GaugeMetricFamily("livedesk_agents", "Agents who serve a queue, by state.", labels=["state"])
+    serving = Agent.objects.filter(Exists(QueueMembership.objects.filter(agent=OuterRef("pk"))), is_active=True)
+    counts = dict(serving.order_by().values_list("state").annotate(n=Count("pk")))
     for state in AgentState:
         agents.add_metric([state.value], counts.get(state.value, 0))
     return agents
