@@ -11,7 +11,20 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    Value,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce
 
 from agents.actions import gone_agents
 from agents.models import Agent
@@ -22,6 +35,7 @@ from conversations.actions import closing, offers, presence, transfers
 from conversations.models import Conversation, Offer
 from conversations.states import OPEN_STATES, OfferKind, OfferState, Party, Role, State, SystemReason
 from queues import hours
+from queues.models import Queue
 
 logger = logging.getLogger(__name__)
 
@@ -129,17 +143,21 @@ def _mark_left(conversation_id: int) -> bool:
 
 
 def _gone_visitors(now: dt.datetime) -> list[int]:
-    away = Conversation.objects.filter(state__in=OPEN_STATES, visitor_seen_at__lte=now - SHORTEST_GRACE)
-    away = away.select_related("queue").order_by("visitor_seen_at")
-    return [one.pk for one in away[:MOST_AT_ONCE] if one.visitor_seen_at + presence.grace_of(one) <= now]
+    """Filtered by each queue's own grace: many who may be gone for long do not hide one whose grace is over."""
+    is_over = Q(state=State.WAITING, visitor_seen_at__lte=now - _seconds("queue__waiting_grace_seconds"))
+    is_over |= Q(state=State.ACTIVE, visitor_seen_at__lte=now - _seconds("queue__visitor_gone_seconds"))
+    away = Conversation.objects.filter(is_over, state__in=OPEN_STATES, visitor_seen_at__lte=now - SHORTEST_GRACE)
+    return list(away.order_by("visitor_seen_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _silent_visitors(now: dt.datetime) -> list[int]:
-    limited = Conversation.objects.filter(
-        state=State.ACTIVE, queue__inactivity_limit_seconds__gt=0, last_line_by=Party.AGENT
+    silent = Conversation.objects.annotate(silent_since=Coalesce("asked_if_there_at", "last_message_at")).filter(
+        state=State.ACTIVE,
+        queue__inactivity_limit_seconds__gt=0,
+        last_line_by=Party.AGENT,
+        silent_since__lte=now - _seconds("queue__inactivity_limit_seconds"),
     )
-    limited = limited.select_related("queue").order_by("last_message_at")
-    return [one.pk for one in limited[:MOST_AT_ONCE] if presence.is_silent(one, now)]
+    return list(silent.order_by("silent_since").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _waited_too_long(now: dt.datetime) -> list[int]:
@@ -148,9 +166,19 @@ def _waited_too_long(now: dt.datetime) -> list[int]:
         has_overflowed=False,
         queue__overflow_after_seconds__gt=0,
         queue__overflow_queue__is_in_use=True,
+        entered_queue_at__lte=now - _seconds("queue__overflow_after_seconds"),
     )
-    waiting = waiting.select_related("queue", "queue__overflow_queue").order_by("entered_queue_at")
-    return [one.pk for one in waiting[:MOST_AT_ONCE] if _is_overflow_due(one, now)]
+    queues = Queue.objects.filter(pk__in=waiting.values("queue")).select_related("overflow_queue")
+    into_open = [one.pk for one in queues if one.overflow_queue and hours.is_open(one.overflow_queue, now)]
+    ready = waiting.filter(queue__in=into_open).order_by("entered_queue_at")
+    return list(ready.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _seconds(field: str) -> Combinable:
+    """A field of seconds as a length of time."""
+    # SQLite multiplies plain integers alone.
+    number = Cast(field, IntegerField())
+    return ExpressionWrapper(number * Value(dt.timedelta(seconds=1)), output_field=DurationField())
 
 
 def _is_overflow_due(conversation: Conversation, now: dt.datetime) -> bool:
@@ -180,9 +208,12 @@ def _unattended(now: dt.datetime) -> list[int]:
     """Waiting conversations of queues whose last member has been signed out for longer than the grace."""
     members = Agent.objects.filter(memberships__queue=OuterRef("queue"), is_active=True)
     there = members.exclude(state=AgentState.OFFLINE)
-    waiting = Conversation.objects.filter(~Exists(there), state=State.WAITING).select_related("queue")
-    waiting = waiting.annotate(last_left_at=Max("queue__members__state_since")).order_by("pk")
-    return [one.pk for one in waiting[:MOST_AT_ONCE] if _is_given_up(one, one.last_left_at, now)]
+    limit = now - _seconds("queue__waiting_grace_seconds")
+    left_later = members.annotate(limit=OuterRef("limit")).filter(state_since__gt=F("limit"))
+    waiting = Conversation.objects.annotate(limit=ExpressionWrapper(limit, output_field=DateTimeField())).filter(
+        ~Exists(there), ~Exists(left_later), state=State.WAITING, entered_queue_at__lte=F("limit")
+    )
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _is_given_up(conversation: Conversation, last_left_at: dt.datetime | None, now: dt.datetime) -> bool:

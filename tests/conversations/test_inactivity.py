@@ -139,3 +139,14 @@ def test_a_conversation_that_waited_for_a_new_lead_is_not_held_against_its_visit
     deadlines.sweep()
 
     assert fresh(conversation).state == State.ACTIVE
+
+
+def test_many_who_may_be_silent_longer_do_not_hide_one_whose_limit_is_over(monkeypatch):
+    monkeypatch.setattr(deadlines, "MOST_AT_ONCE", 2)
+    for _ in range(3):
+        silent_conversation(900, limit=5000)
+    conversation = silent_conversation(61)
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).asked_if_there_at is not None

@@ -105,3 +105,15 @@ def test_only_who_waits_moves(made):
         assert not deadlines.overflow(conversation.pk)
     with refuses(NotNow):
         transfers.overflow(fresh(conversation), at=database_now())
+
+
+def test_many_who_wait_for_a_closed_queue_to_open_do_not_hide_one_who_can_move(monkeypatch):
+    monkeypatch.setattr(deadlines, "MOST_AT_ONCE", 2)
+    for _ in range(3):
+        conversation_in_line(900, to=make.closed_queue())
+        conversation_in_line(900, overflow_after_seconds=5000)
+    conversation = conversation_in_line(61)
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).has_overflowed

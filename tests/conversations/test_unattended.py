@@ -91,3 +91,14 @@ def test_only_who_waits_is_told(made):
 
     with nothing_changes():
         assert not deadlines.close_unattended(conversation.pk)
+
+
+def test_many_who_may_wait_longer_do_not_hide_one_whose_grace_is_over(monkeypatch):
+    monkeypatch.setattr(deadlines, "MOST_AT_ONCE", 2)
+    for _ in range(3):
+        make.waiting_conversation(queue=make.queue("Patient", waiting_grace_seconds=5000), waited_seconds=900)
+    conversation = unattended_conversation()
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).state == State.CLOSED

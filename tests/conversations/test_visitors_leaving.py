@@ -184,3 +184,17 @@ def test_a_message_of_a_visitor_does_not_depend_on_his_page():
     make.message(conversation, "By plain requests", at=database_now())
 
     assert fresh(conversation).state == State.ACTIVE
+
+
+def test_many_who_may_be_gone_for_long_do_not_hide_one_whose_grace_is_over(monkeypatch):
+    monkeypatch.setattr(deadlines, "MOST_AT_ONCE", 2)
+    patient = make.queue("Patient", waiting_grace_seconds=5000, visitor_gone_seconds=5000)
+    for _ in range(2):
+        gone(make.waiting_conversation, 900, queue=patient)
+        gone(make.active_conversation, 900, queue=patient)
+    queue = make.queue("Orders", waiting_grace_seconds=60, visitor_gone_seconds=60)
+    waiting, active = gone(make.waiting_conversation, 61, queue=queue), gone(make.active_conversation, 61, queue=queue)
+
+    assert deadlines.sweep() == 2
+
+    assert (fresh(waiting).state, fresh(active).state) == (State.CLOSED, State.WRAP_UP)
