@@ -9,12 +9,10 @@ import os
 import sys
 from importlib import import_module
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+import django
+from django.core.management import execute_from_command_line
 
-from django.core.management import execute_from_command_line  # noqa: E402
-
-import config.server  # noqa: E402, F401 - Daphne chooses Twisted's reactor and therefore comes first
-from tests.portals import Portal  # noqa: E402
+from tests.portals import Portal
 
 
 class BrokenPortal(Portal):
@@ -26,7 +24,9 @@ class BrokenPortal(Portal):
 
 
 def main(names, *arguments):
-    import_module("django").setup()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    import_module("config.server")  # Daphne chooses Twisted's reactor and therefore comes first
     for name in names.split(","):
         module, _, function = name.partition(":")
         getattr(import_module(module), function)()
