@@ -6,9 +6,10 @@ from django.db import transaction
 
 from agents.models import Agent
 from config.clock import database_now
+from conversations.actions.leads import lock_for_lead
 from conversations.actions.lines import announce_change, announce_line, write_event
 from conversations.actions.offers import withdraw_of
-from conversations.errors import AlreadyEnded, Gone, NotEndedYet, NotLead, NotNow, ReasonMissing, WrongReason
+from conversations.errors import AlreadyEnded, NotEndedYet, NotNow, ReasonMissing, WrongReason
 from conversations.models import Conversation, Participant
 from conversations.states import OPEN_STATES, EventKind, Party, Remark, Role, State, SystemReason
 from queues.models import ClosingReason
@@ -17,12 +18,7 @@ from queues.models import ClosingReason
 @transaction.atomic
 def end(conversation_id: int, *, by: Agent) -> Conversation:
     """The lead ends the talk: wrap-up begins, and both sides can write no more."""
-    conversation = Conversation.objects.lock(pk=conversation_id)
-    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
-    if role is None:
-        raise Gone
-    if role != Role.LEAD:
-        raise NotLead
+    conversation = lock_for_lead(conversation_id, by)
     if not conversation.is_open:
         raise AlreadyEnded
     _wrap_up(conversation, at=database_now(), ended_by=Party.AGENT, by=by)
@@ -52,12 +48,7 @@ def end_by_system(conversation: Conversation, remark: Remark, *, at: dt.datetime
 @transaction.atomic
 def finish(conversation_id: int, reason_id: int | None, *, by: Agent, note: str = "") -> Conversation:
     """The lead submits the closing reason: the conversation closes and its place is free."""
-    conversation = Conversation.objects.lock(pk=conversation_id)
-    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
-    if role is None:
-        raise Gone
-    if role != Role.LEAD:
-        raise NotLead
+    conversation = lock_for_lead(conversation_id, by)
     if conversation.state != State.WRAP_UP:
         raise NotEndedYet
     reason = _reason(conversation, reason_id)

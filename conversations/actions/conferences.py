@@ -4,10 +4,10 @@ from django.db import transaction
 
 from agents.models import Agent
 from config.clock import database_now
+from conversations.actions.leads import lock_active_for_lead
 from conversations.actions.lines import announce_change, announce_line, write_event
 from conversations.actions.messaging import clean_note
 from conversations.actions.offers import offer_to
-from conversations.actions.transfers import lock_as_lead
 from conversations.errors import AlreadyHere, ConferenceFull, Gone, NotAGuest, NothingToEnd, NotToYourself
 from conversations.models import MOST_GUESTS, Conversation, Offer, Participant
 from conversations.states import EventKind, OfferKind, Role
@@ -16,7 +16,7 @@ from conversations.states import EventKind, OfferKind, Role
 @transaction.atomic
 def invite(conversation_id: int, agent_id: int, *, by: Agent, note: str = "") -> Offer:
     """The lead asks a colleague into the conversation; up to three guests at a time."""
-    conversation = lock_as_lead(conversation_id, by)
+    conversation = lock_active_for_lead(conversation_id, by)
     if agent_id == by.pk:
         raise NotToYourself
     guests = conversation.participants.filter(role=Role.GUEST, left_at=None)
@@ -42,7 +42,7 @@ def leave(conversation_id: int, *, by: Agent) -> None:
 @transaction.atomic
 def end(conversation_id: int, *, by: Agent) -> None:
     """The lead ends the conference: the guests leave, and the lead goes on alone."""
-    conversation = lock_as_lead(conversation_id, by)
+    conversation = lock_active_for_lead(conversation_id, by)
     guests = list(conversation.participants.filter(role=Role.GUEST, left_at=None))
     if not guests:
         raise NothingToEnd

@@ -78,11 +78,7 @@ def offer_to(
 @transaction.atomic
 def accept(offer_id: int, *, by: Agent) -> Conversation:
     """Give the offered conversation to this agent, unless the offer ran out first."""
-    conversation = Conversation.objects.lock(offers=offer_id)
-    offer = conversation.offers.get(pk=offer_id)
-    now = database_now()
-    if offer.agent_id != by.pk or offer.expires_at <= now:
-        raise OfferGone
+    conversation, offer, now = _lock_offered(offer_id, by)
     # No check of capacity: the place was taken when the offer was made, under the agent's lock.
     settle(offer, OfferState.ACCEPTED, at=now, by=by)
     JOIN[OfferKind(offer.kind)](conversation, offer, by, at=now)
@@ -92,14 +88,20 @@ def accept(offer_id: int, *, by: Agent) -> Conversation:
 @transaction.atomic
 def decline(offer_id: int, *, by: Agent) -> None:
     """Pass the request to the next agent, where the queue allows it."""
-    conversation = Conversation.objects.lock(offers=offer_id)
-    offer = conversation.offers.get(pk=offer_id)
-    now = database_now()
-    if offer.agent_id != by.pk or offer.expires_at <= now:
-        raise OfferGone
+    conversation, offer, now = _lock_offered(offer_id, by)
     if offer.kind == OfferKind.REQUEST and not conversation.queue.may_decline:
         raise MustNotDecline
     settle(offer, OfferState.DECLINED, at=now, by=by)
+
+
+def _lock_offered(offer_id: int, agent: Agent) -> tuple[Conversation, Offer, dt.datetime]:
+    """What this agent may still answer, locked, and the time; raises OfferGone."""
+    conversation = Conversation.objects.lock(offers=offer_id)
+    offer = conversation.offers.get(pk=offer_id)
+    now = database_now()
+    if offer.agent_id != agent.pk or offer.expires_at <= now:
+        raise OfferGone
+    return conversation, offer, now
 
 
 @transaction.atomic

@@ -8,11 +8,12 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
+from conversations.actions.leads import lock_active_for_lead, require_lead
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note
 from conversations.actions.messaging import clean_note
 from conversations.actions.offers import offer_to, settle, withdraw_of
 from conversations.actions.opening import order_key
-from conversations.errors import Gone, NothingToCancel, NotLead, NotNow, NotToYourself, QueueClosed, QueueGone
+from conversations.errors import NothingToCancel, NotNow, NotToYourself, OfferPending, QueueClosed, QueueGone
 from conversations.models import Conversation, Offer, Participant
 from conversations.states import EventKind, OfferKind, OfferState, Role, State
 from queues import hours
@@ -26,7 +27,7 @@ def to_agent(conversation_id: int, agent_id: int, *, by: Agent, note: str = "") 
 
     Not accepted, the request is dropped: the conversation stays where it is, and the sender is told.
     """
-    conversation = lock_as_lead(conversation_id, by)
+    conversation = lock_active_for_lead(conversation_id, by)
     if agent_id == by.pk:
         raise NotToYourself
     return offer_to(conversation, agent_id, kind=OfferKind.TRANSFER, by=by, note=clean_note(note))
@@ -35,24 +36,11 @@ def to_agent(conversation_id: int, agent_id: int, *, by: Agent, note: str = "") 
 @transaction.atomic
 def cancel(conversation_id: int, *, by: Agent) -> None:
     """The lead takes back what he asked of a colleague, transfer or conference, before it is answered."""
-    conversation = lock_as_lead(conversation_id, by)
+    conversation = lock_active_for_lead(conversation_id, by)
     offer = conversation.offers.filter(state=OfferState.PENDING, made_by=by).first()
     if offer is None:
         raise NothingToCancel
     settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by)
-
-
-def lock_as_lead(conversation_id: int, agent: Agent) -> Conversation:
-    """The active conversation, locked, for its lead alone; raises Gone, NotLead, or NotNow."""
-    conversation = Conversation.objects.lock(pk=conversation_id)
-    role = conversation.participants.filter(agent=agent, left_at=None).values_list("role", flat=True).first()
-    if role is None:
-        raise Gone
-    if role != Role.LEAD:
-        raise NotLead
-    if conversation.state != State.ACTIVE:
-        raise NotNow
-    return conversation
 
 
 @transaction.atomic
@@ -63,12 +51,10 @@ def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") 
     Its lead may, and whoever supervises conversations. The note is for the colleagues who read the thread next.
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
-    role = conversation.participants.filter(agent=by, left_at=None).values_list("role", flat=True).first()
     if not by.has_perm("conversations.supervise_conversation"):
-        if role is None:
-            raise Gone
-        if role != Role.LEAD:
-            raise NotLead
+        require_lead(conversation, by)
+        if conversation.offers.filter(state=OfferState.PENDING).exists():
+            raise OfferPending
     if conversation.state != State.ACTIVE:
         raise NotNow
     queue = Queue.objects.filter(pk=queue_id, is_in_use=True).first()

@@ -5,7 +5,7 @@ import pytest
 from agents.models import Agent
 from agents.states import AgentState
 from conversations.actions import closing, deadlines, offers, transfers
-from conversations.errors import NothingToCancel, NotNow, OfferGone
+from conversations.errors import NothingToCancel, NotNow, OfferGone, OfferPending
 from conversations.load import load_of
 from conversations.states import EventKind, MessageKind, OfferKind, OfferState, Role, State
 from tests import make
@@ -205,10 +205,17 @@ def test_to_a_queue_the_conference_ends_first(lucia, jonas):
     assert load_of(jonas) == 0
 
 
-def test_to_a_queue_what_was_asked_is_taken_back(talk, lucia, jonas):
+def test_to_a_queue_not_while_a_colleague_is_asked(talk, lucia, jonas):
+    transfers.to_agent(talk.pk, jonas.pk, by=lucia)
+
+    with refuses(OfferPending):
+        transfers.to_queue(talk.pk, make.queue("Returns").pk, by=lucia)
+
+
+def test_a_supervisor_sends_back_even_while_a_colleague_is_asked(talk, lucia, jonas):
     offer = transfers.to_agent(talk.pk, jonas.pk, by=lucia)
 
-    transfers.to_queue(talk.pk, make.queue("Returns").pk, by=lucia)
+    transfers.to_queue(talk.pk, talk.queue_id, by=make.supervisor("Vera"))
 
     assert fresh(offer).state == OfferState.WITHDRAWN
 
