@@ -39,7 +39,7 @@ def test_everybody_leaves_and_a_pending_offer_is_taken_back():
     conversation = make.active_conversation(lead=lucia, guests=[jonas])
     offer = make.offer(to=make.agent("Sofía"), conversation=conversation)
 
-    transfers.to_queue(conversation.pk, conversation.queue_id, by=lucia)
+    transfers.to_queue(conversation.pk, conversation.queue_id, by=supervisor())
 
     assert not conversation.participants.filter(left_at=None).exists()
     assert fresh(offer).state == OfferState.WITHDRAWN
