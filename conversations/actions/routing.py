@@ -1,6 +1,7 @@
 """Who gets which conversation, when: in order of the line, to the member who should be asked next."""
 
 import datetime as dt
+from collections import Counter
 
 from django.db import transaction
 from django.db.models import (
@@ -27,44 +28,57 @@ from conversations.states import OfferState, State
 from queues.models import Queue, QueueMembership
 
 REFUSED_BEFORE = (OfferState.DECLINED, OfferState.MISSED)
+MOST_TRIES = 5
 
 
 def route() -> int:
     """
     Offer waiting conversations until no free place and waiting conversation of one queue are left.
 
-    Any number of processes may route at once: each works on what the others have not locked. Answers how many were
-    offered.
+    Any number of processes may route at once: each serves the queues that no other one serves in this moment. Answers
+    how many were offered.
     """
     made = 0
-    passed_over: set[int] = set()  # conversations that another router holds
-    not_yet: set[int] = set()  # queues that wait for their widening: whoever stands behind the first waits too
-    while True:
-        conversation = _next_in_line(passed_over, not_yet)
-        if conversation is None:
-            return made
-        if offer_next(conversation.pk):
+    tries: Counter[int] = Counter()
+    done: set[int] = set()  # queues that another router serves, or that have nobody to ask for whoever stands first
+    while (queue_id := _next_queue(done)) is not None:
+        try:
+            is_offered = offer_next(queue_id)
+        except (AgentFull, AgentNotAvailable):
+            # Taken since we looked. All locks are let go before the next try: two agents' locks could meet crosswise.
+            tries[queue_id] += 1
+            is_offered = False
+            if tries[queue_id] < MOST_TRIES:
+                continue
+        if is_offered:
             made += 1
-        elif candidates(conversation, database_now()).exists():
-            passed_over.add(conversation.pk)
         else:
-            not_yet.add(conversation.queue_id)
+            done.add(queue_id)
+    return made
 
 
 @transaction.atomic
-def offer_next(conversation_id: int) -> bool:
-    """Offer this conversation to the member who should be asked next; False when another has it or nobody may be."""
-    locked = Conversation.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-    conversation = locked.select_related("queue").filter(pk=conversation_id, state=State.WAITING).first()
-    if conversation is None or conversation.offers.filter(state=OfferState.PENDING).exists():
+def offer_next(queue_id: int) -> bool:
+    """
+    Offer the first of the queue's line to the member who should be asked next; False when there is nobody to ask.
+
+    One router at a time serves a queue: its row is the lock of its line, so that the order holds however many route.
+    Nobody waits for it, and who is being written to in this very moment is passed over. Raises AgentFull or
+    AgentNotAvailable when the member was taken since we looked.
+    """
+    queue = Queue.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=queue_id).first()
+    if queue is None:
         return False
-    for agent_id in candidates(conversation, database_now()).values_list("pk", flat=True)[:5]:
-        try:
-            make_locked(conversation, to=agent_id)
-        except (AgentFull, AgentNotAvailable):
-            continue  # taken by another router since we looked
-        return True
-    return False
+    line = not_offered().filter(queue=queue).order_by("order_key", "pk")
+    conversation = line.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+    if conversation is None:
+        return False
+    conversation.queue = queue
+    agent_id = candidates(conversation, database_now()).values_list("pk", flat=True).first()
+    if agent_id is None:
+        return False
+    make_locked(conversation, to=agent_id)
+    return True
 
 
 def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
@@ -103,21 +117,19 @@ def not_offered() -> QuerySet[Conversation]:
     return Conversation.objects.filter(~Exists(pending), state=State.WAITING)
 
 
-def _next_in_line(passed_over: set[int], not_yet: set[int]) -> Conversation | None:
+def _next_queue(done: set[int]) -> int | None:
     """
-    The first of the line among the queues that have a member free to be asked, whatever the line's length.
+    Whose line is next among the queues that have a member free to be asked, whatever the lines' lengths.
 
-    Each queue's head is one look into the index of the line; the earliest of the heads is next.
+    Each queue's head is one look into the index of the line; the queue with the earliest of the heads is next.
     """
-    now = database_now()
-    free = free_agents(now).filter(memberships__queue=OuterRef("pk"))
-    heads = not_offered().filter(queue=OuterRef("pk")).exclude(pk__in=passed_over).order_by("order_key", "pk")
+    free = free_agents(database_now()).filter(memberships__queue=OuterRef("pk"))
+    heads = not_offered().filter(queue=OuterRef("pk")).order_by("order_key", "pk")
     queues = (
-        Queue.objects.exclude(pk__in=not_yet)
+        Queue.objects.exclude(pk__in=done)
         .filter(Exists(free))
         .annotate(head=Subquery(heads.values("pk")[:1]), head_key=Subquery(heads.values("order_key")[:1]))
         .filter(Q(head__isnull=False))
         .order_by("head_key", "head")
     )
-    head = queues.values_list("head", flat=True).first()
-    return Conversation.objects.select_related("queue").filter(pk=head).first() if head is not None else None
+    return queues.values_list("pk", flat=True).first()

@@ -28,7 +28,7 @@ def asked(conversation):
 def next_asked(queue):
     """Whom the router asks for one more conversation of this queue."""
     conversation = make.waiting_conversation(queue=queue)
-    assert routing.offer_next(conversation.pk)
+    assert routing.offer_next(conversation.queue_id)
     return asked(conversation)
 
 
@@ -201,7 +201,7 @@ def test_who_cannot_take_a_conversation_is_not_asked(fields):
 
     with nothing_changes():
         assert routing.route() == 0
-        assert not routing.offer_next(conversation.pk)
+        assert not routing.offer_next(conversation.queue_id)
 
 
 def test_an_agent_whose_desk_closed_gets_nothing_until_it_is_back():
@@ -259,7 +259,7 @@ def test_a_conversation_with_a_pending_offer_is_not_offered_again():
 
     with nothing_changes():
         assert routing.route() == 0
-        assert not routing.offer_next(conversation.pk)
+        assert not routing.offer_next(conversation.queue_id)
 
 
 @pytest.mark.parametrize("made", [make.active_conversation, make.wrap_up_conversation, make.closed_conversation])
@@ -269,10 +269,10 @@ def test_only_who_waits_is_offered(made):
 
     with nothing_changes():
         assert routing.route() == 0
-        assert not routing.offer_next(conversation.pk)
+        assert not routing.offer_next(conversation.queue_id)
 
 
-def test_an_unknown_conversation_is_offered_to_nobody():
+def test_an_unknown_queue_has_nobody_in_line():
     assert not routing.offer_next(987_654)
 
 
@@ -310,6 +310,7 @@ def test_who_declined_one_conversation_is_asked_for_the_others_as_before():
     conversation = make.waiting_conversation(queue=orders)
     routing.route()
     offers.decline(conversation.offers.get().pk, by=lucia)
+    routing.route()
 
     assert next_asked(orders) == lucia
 

@@ -262,7 +262,7 @@ def test_without_the_conversations_lock_two_routers_ask_for_one_conversation(wit
 
     def offer():
         try:
-            return routing.offer_next(conversation.pk)
+            return routing.offer_next(conversation.queue_id)
         except Exception as problem:
             broken.append(problem)
             return None

@@ -88,9 +88,8 @@ def test_eight_routers_fill_every_place_once_along_the_line(routers):
     assert set(with_load(Agent.objects.all()).values_list("load", flat=True)) == {CAPACITY}
     for queue in queues:
         line = queue.conversations.order_by("order_key").values_list("offers", flat=True)
-        last = max(place for place, offer in enumerate(line, start=1) if offer)
-        # Routers pass over what another one holds: the last places may go to whom the others stand behind.
-        assert last < CONVERSATIONS // QUEUES // 2 + ROUTERS
+        places = AGENTS // QUEUES * CAPACITY
+        assert [bool(offer) for offer in line] == [True] * places + [False] * (len(line) - places)
 
 
 def test_fifteen_router_calls_at_once_offer_each_conversation_once():
