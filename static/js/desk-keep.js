@@ -2,6 +2,7 @@
 
 import { keepFilledIn } from "./desk-closing.js";
 import { isMenuOpen, keepMenuOpen } from "./desk-menu.js";
+import { keepShown } from "./desk-requests.js";
 
 const SCROLLED = "#requests, #customer, .task-lists";
 
@@ -37,6 +38,7 @@ function keep(event) {
     coming.classList.toggle("open", target.classList.contains("open"));
   }
   if (target.matches("dialog[data-closing]") && coming.matches("dialog")) keepFilledIn(target, coming);
+  keepShown(target, fragment);
   keepScroll(target);
   keepFocus(target, coming);
 }

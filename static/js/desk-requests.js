@@ -61,6 +61,21 @@ function showTitle(count) {
   document.title = count ? `(${count}) ${title}` : title;
 }
 
+/** On a narrow screen a request is a bar; its button shows the rest of it. */
+function startShowing() {
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-offer-more]");
+    button?.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
+  });
+}
+
+/** What is shown of the requests stays shown when they are drawn anew. */
+export function keepShown(target, fragment) {
+  for (const { id } of target.querySelectorAll("[data-offer-more][aria-expanded='true']")) {
+    fragment.querySelector(`#${CSS.escape(id)}`)?.setAttribute("aria-expanded", "true");
+  }
+}
+
 /** Answered in one tab, it rings in none: the others need not wait for their own connection to say so. */
 function startAnswering() {
   const silence = (id) => {
@@ -79,6 +94,7 @@ function startAnswering() {
 export function startRequests() {
   startNotifications();
   startAnswering();
+  startShowing();
   lookAtRequests();
   setInterval(tick, 1000);
   for (const what of ["focus", "blur"]) window.addEventListener(what, lookAtRequests);
