@@ -190,12 +190,14 @@ def _ending(details: dict[str, Any], name: str, audience: Audience) -> str:
 
 
 REFUSALS = {
-    (EventKind.OFFER_DECLINED, False): gettext_lazy("%(name)s declined the transfer; the conversation stays with you"),
+    (EventKind.OFFER_DECLINED, False): gettext_lazy(
+        "%(name)s declined the transfer; the conversation stays where it is"
+    ),
     (EventKind.OFFER_MISSED, False): gettext_lazy(
-        "%(name)s did not answer the transfer; the conversation stays with you"
+        "%(name)s did not answer the transfer; the conversation stays where it is"
     ),
     (EventKind.OFFER_WITHDRAWN, False): gettext_lazy(
-        "%(name)s is not available any more; the conversation stays with you"
+        "%(name)s is not available any more; the conversation stays where it is"
     ),
     (EventKind.OFFER_DECLINED, True): gettext_lazy("%(name)s declined to join the conversation"),
     (EventKind.OFFER_MISSED, True): gettext_lazy("%(name)s did not answer the invitation to the conversation"),
