@@ -1,11 +1,17 @@
 /** The dialogs Transfer request and Conference request: loaded when opened, searched, refreshed, and gone with their reason. */
 
 import { words } from "./desk-words.js";
+import { readDraft, writeDraft } from "./drafts.js";
 
 const dialog = () => document.getElementById("asking");
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 let chosen = [];
 const partings = new Map();
+
+/** The note that is begun belongs to the conversation: it is there again when its dialog opens again. */
+function draftName({ dataset: { asking, conversation } } = dialog()) {
+  return `desk-${document.getElementById("desk").dataset.agent}-${asking}-note-${conversation}`;
+}
 
 /** Show the rows that have every word that is typed; what is not shown is not chosen. */
 function search() {
@@ -37,6 +43,7 @@ function open() {
   if (asked.dataset.conversation !== shown) return asked.remove(); // somewhere else by now
   const box = asked.querySelector("[data-choices-search]");
   box.hidden = false;
+  asked.querySelector("[name='note']").value = readDraft(draftName()).text;
   asked.showModal();
   box.focus();
 }
@@ -107,11 +114,13 @@ export function startAsking() {
   });
   document.body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
     if (elt.id !== "asking-form" && !elt.matches("[data-leave]")) return;
-    if (xhr.status === 204) dialog()?.close();
-    else partings.clear();
+    if (xhr.status !== 204) return partings.clear();
+    if (elt.id === "asking-form") writeDraft(draftName(elt.closest("dialog")), {});
+    dialog()?.close();
   });
   document.addEventListener("input", ({ target }) => {
     if (target.matches("[data-choices-search]")) search();
+    else if (target.matches("#asking-note")) writeDraft(draftName(), { text: target.value });
     else if (target.matches("#asking [name='to']")) nameSearch();
   });
   document.addEventListener("keydown", (event) => {

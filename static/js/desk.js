@@ -10,6 +10,7 @@ import { startMenu } from "./desk-menu.js";
 import { clearOtherCustomer, leaveWhatIsGone, markOpen, startNavigation } from "./desk-navigation.js";
 import { openConversation } from "./desk-conversation.js";
 import { lookAtRequests, startRequests } from "./desk-requests.js";
+import { answerEarlyPresses, startPresses } from "./desk-press.js";
 import { startShortcuts } from "./desk-shortcuts.js";
 import { startSound } from "./desk-sound.js";
 import { startSoundChoice } from "./desk-sound-choice.js";
@@ -100,6 +101,7 @@ startSoundChoice();
 startAsking();
 startShortcuts();
 startMenu();
+startPresses();
 startDialogs();
 startNavigation(() => {
   showTimes();
@@ -125,3 +127,5 @@ document.addEventListener("visibilitychange", () => current.seen());
 for (const failure of ["htmx:sendError", "htmx:responseError"]) {
   document.body.addEventListener(failure, () => showNotice(words("noAnswer")));
 }
+// Once htmx has found the buttons that are its own.
+document.addEventListener("DOMContentLoaded", () => setTimeout(answerEarlyPresses));

@@ -1,4 +1,17 @@
-/** Notices: sentences that stay until they are closed. They live in #notices, which screen readers announce. */
+/**
+ * Notices live in #notices, which screen readers announce. Errors stay until they are closed; what is only for
+ * information goes by itself, but never while somebody is at it or nobody is at the page.
+ */
+
+const GOES_AFTER = 12_000;
+
+function goLater(notice) {
+  setTimeout(() => {
+    const isInUse = notice.matches(":hover, :focus-within") || document.visibilityState === "hidden";
+    if (isInUse) goLater(notice);
+    else notice.remove();
+  }, GOES_AFTER);
+}
 
 /** Show a sentence; the same sentence stands there once. */
 export function showNotice(sentence, kind = "error") {
@@ -12,6 +25,7 @@ export function showNotice(sentence, kind = "error") {
     if (other.querySelector("p").textContent === sentence) other.remove();
   }
   place.append(notice);
+  if (kind === "info") goLater(notice);
 }
 
 /** Let every notice be closed, by its button or with Escape; the focus goes back to where it was. */
