@@ -1,0 +1,246 @@
+"""
+People at scripted pages: they keep, send again and catch up as static/js/outbox.js and connection.js do.
+
+Each message has its key before its first try and keeps it until it is answered; a page that comes back sends what is
+unanswered again, in order, and asks for the lines after its last. What a person saw and was told is the history that
+the proofs judge. Polling over HTTP is left out: these people have nothing but their socket.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import uuid
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+FINAL_CODES = {4401, 4403, 4404}
+ANSWER_WITHIN = 20
+OPEN_WITHIN = 15
+MOST_UNANSWERED = 8
+SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 30, 1.6
+LINE = re.compile(r'<li id="message-(\d+)" class="[^"]*" data-number="(\d+)"(?: data-key="([^"]*)")?')
+
+
+def pause_after(failures, luck):
+    """Growing, and jittered so that a thousand pages do not come back at the same moment."""
+    longest = min(LONGEST_PAUSE, SHORTEST_PAUSE * GROWTH**failures)
+    return max(SHORTEST_PAUSE, longest * (0.5 + luck.random() / 2))
+
+
+class ThrownAway(Exception):
+    """The page lost its connection before it could read this frame."""
+
+
+class Person:
+    """A visitor (no `conversation_id` in his commands) or an agent at the desk, at one page that comes back."""
+
+    def __init__(self, doors, cookie, conversation_id, *, is_agent, luck):
+        self.doors, self.cookie, self.conversation_id = doors, cookie, conversation_id
+        self.is_agent, self.luck = is_agent, luck
+        self.sender = "agent" if is_agent else "visitor"
+        self.written = []  # keys, in the order of writing
+        self.acknowledged = {}  # key: number
+        self.thread = []  # (id, number, key) as they came, each line once
+        self.problems = []  # what no page should ever be sent
+        self.pauses = []
+        self.opened = 0
+        self.thrown_away = 0
+        self.latencies = []
+        self.is_connected = False
+        self._seen = set()
+        self._pending = {}  # key: text
+        self._unanswered = set()
+        self._doomed = set()
+        self._sent_at = {}
+        self._socket = None
+        self._answer_timer = None
+
+    # What he does
+
+    def write(self, text, *, lose_answer=False):
+        """Send a text; with `lose_answer` his connection breaks just before the first word that it is stored."""
+        key = str(uuid.UUID(int=self.luck.getrandbits(128)))
+        self.written.append(key)
+        self._pending[key] = text
+        if lose_answer:
+            self._doomed.add(key)
+        return key
+
+    async def say(self, text, **options):
+        """Write, and send what may be sent."""
+        self.write(text, **options)
+        await self._flush()
+
+    @property
+    def last(self):
+        return max((number for _pk, number, _key in self.thread), default=0)
+
+    @property
+    def has_pending(self):
+        return bool(self._pending)
+
+    def cut(self):
+        """Lose the connection, without a word."""
+        if self._socket is not None and self.is_connected:
+            self._socket.transport.abort()
+            return True
+        return False
+
+    # His page
+
+    async def live(self):
+        """Stay connected until cancelled, or until the server says that there is no coming back."""
+        failures = 0
+        while True:
+            code = None
+            with contextlib.suppress(OSError, EOFError, WebSocketException, TimeoutError, ThrownAway):
+                code = await self._open()
+            failures = 0 if self.is_connected else failures
+            self.is_connected, self._socket = False, None
+            if code in FINAL_CODES:
+                self.problems.append(f"sent away with {code}")
+                return
+            failures += 1
+            pause = pause_after(failures - 1, self.luck)
+            self.pauses.append(pause)
+            await asyncio.sleep(pause)
+
+    def _address(self, door):
+        if self.is_agent:
+            return f"{door.socket_url}/ws/desk/?open={self.conversation_id}&last={self.last}"
+        return f"{door.socket_url}/ws/chat/?last={self.last}"
+
+    async def _open(self):
+        door = self.luck.choice(self.doors)
+        headers = {"Cookie": self.cookie}
+        async with connect(
+            self._address(door),
+            origin=door.url,
+            additional_headers=headers,
+            compression=None,
+            max_size=None,
+            open_timeout=OPEN_WITHIN,
+            close_timeout=1,
+            ping_interval=25,
+            ping_timeout=10,
+        ) as socket:
+            self._socket = socket
+            async for text in socket:
+                await self._take(json.loads(text))
+        return socket.close_code
+
+    async def _take(self, frame):
+        is_new = not self.is_connected
+        if is_new:
+            # The first frame, not the open socket, is the proof that the portal answers.
+            self.is_connected = True
+            self.opened += 1
+            self._unanswered.clear()
+        if frame["is"] == "posted":
+            self._lose_if_doomed([frame["key"]])
+            self._posted(frame["key"], frame["number"])
+        elif frame["is"] == "refused":
+            self.problems.append(f"refused: {frame['sentence']}")
+        elif frame["is"] == "messages":
+            lines = LINE.findall(frame["html"])
+            self._lose_if_doomed([key for _pk, _number, key in lines])
+            self._show(lines)
+        if is_new or frame["is"] in ("posted", "messages"):
+            await self._flush()
+
+    def _lose_if_doomed(self, keys):
+        for key in self._doomed.intersection(keys):
+            self._doomed.discard(key)
+            self.thrown_away += 1
+            self._socket.transport.abort()
+            raise ThrownAway
+
+    def _posted(self, key, number):
+        known = self.acknowledged.setdefault(key, number)
+        if known != number:
+            self.problems.append(f"{key} acknowledged as {known} and as {number}")
+        if key in self._sent_at:
+            self.latencies.append(asyncio.get_running_loop().time() - self._sent_at.pop(key))
+        self._settle(key)
+
+    def _show(self, lines):
+        for pk, number, key in lines:
+            if pk not in self._seen:
+                self._seen.add(pk)
+                self.thread.append((int(pk), int(number), key))
+            self._settle(key)
+
+    def _settle(self, key):
+        self._pending.pop(key, None)
+        self._unanswered.discard(key)
+
+    async def _flush(self):
+        if not self.is_connected:
+            return
+        where = {"conversation": self.conversation_id} if self.is_agent else {}
+        try:
+            for key, text in list(self._pending.items()):
+                if len(self._unanswered) >= MOST_UNANSWERED:
+                    break
+                if key in self._unanswered or key not in self._pending:
+                    continue
+                self._unanswered.add(key)
+                self._sent_at.setdefault(key, asyncio.get_running_loop().time())
+                await self._socket.send(json.dumps({"do": "post", "key": key, "text": text, **where}))
+        except (WebSocketException, OSError, AttributeError):
+            return  # the connection ended in this moment; what is unanswered goes out on the next
+        if self._answer_timer:
+            self._answer_timer.cancel()
+        if self._unanswered:
+            self._answer_timer = asyncio.get_running_loop().call_later(ANSWER_WITHIN, self._ask)
+
+    def _ask(self):
+        """An answer that does not come, on a connection that lives, is asked for again."""
+        self._unanswered.clear()
+        self._asking = asyncio.ensure_future(self._flush())
+
+
+class People:
+    """`async with`: everybody is at his page until the end."""
+
+    def __init__(self, doors, talks, luck):
+        self.everybody = []
+        for talk in talks:
+            for is_agent in (False, True):
+                cookie = talk["agent" if is_agent else "visitor"]
+                person = Person(doors, cookie, talk["conversation"], is_agent=is_agent, luck=luck)
+                self.everybody.append(person)
+
+    def __iter__(self):
+        return iter(self.everybody)
+
+    def __len__(self):
+        return len(self.everybody)
+
+    async def __aenter__(self):
+        self._pages = [asyncio.create_task(person.live()) for person in self]
+        return self
+
+    async def __aexit__(self, *problem):
+        for page in self._pages:
+            page.cancel()
+        results = await asyncio.gather(*self._pages, return_exceptions=True)
+        wrong = [result for result in results if isinstance(result, Exception)]
+        for person in self:
+            if person._answer_timer:
+                person._answer_timer.cancel()
+        if wrong and problem[0] is None:
+            raise wrong[0]
+
+    async def until(self, condition, what, seconds):
+        """Wait until this is true of everybody; answers how long that took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not all(condition(person) for person in self):
+            if loop.time() - began > seconds:
+                missing = [person for person in self if not condition(person)]
+                raise AssertionError(f"{len(missing)} of {len(self)} people never {what} in {seconds:.0f} seconds")
+            await asyncio.sleep(0.05)
+        return loop.time() - began
