@@ -17,6 +17,7 @@ from agents.limits import check_sign_in
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
 from config.addresses import address_of
+from config.refusal import TooFast
 
 
 class SignInView(LoginView):
@@ -26,9 +27,21 @@ class SignInView(LoginView):
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: str, **kwargs: Any) -> HttpResponse:
-        """Nobody tries passwords faster than a person types them."""
-        check_sign_in(address_of(request), request.POST.get("username", ""))
+        """Nobody tries passwords faster than a person types them; who does is told so on the page."""
+        username = request.POST.get("username", "")
+        try:
+            check_sign_in(address_of(request), username)
+        except TooFast as refusal:
+            return self._too_fast(refusal, username)
         return super().post(request, *args, **kwargs)
+
+    def _too_fast(self, refusal: TooFast, username: str) -> HttpResponse:
+        # Not the form as it was sent: to look at it would be to try the password.
+        form = self.get_form_class()(self.request, initial={"username": username[:150]})
+        context = self.get_context_data(form=form, refusal=str(refusal))
+        response = self.render_to_response(context, status=refusal.status)
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        return response
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -3,11 +3,12 @@
 from urllib.parse import urlencode
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from agents.states import AgentState
 from tests import make
-from tests.pages.browsing import HTMX, Page, desk_of
+from tests.pages.browsing import HTMX, Page, desk_of, somewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +64,42 @@ def test_a_wrong_sign_in_keeps_the_name_and_not_the_password(client, lucia):
     assert page.one("input", name="username")["value"] == '"><img src=x>'
     assert "value" not in page.one("input", name="password")
     assert not page.all("img")
+
+
+def test_who_tries_too_often_is_told_when_to_try_again_and_the_others_are_let_in(client, lucia, settings):
+    settings.SIGN_INS_PER_MINUTE = 3
+    make.agent("Jonas", username="jonas", state=AgentState.OFFLINE, password=PASSWORD)
+    here = {"REMOTE_ADDR": somewhere()}
+    tries = [client.post(SIGN_IN, {"username": "lucia", "password": "wrong"}, **here) for _ in range(4)]
+    right = client.post(SIGN_IN, {"username": "Lucia", "password": PASSWORD}, **here)
+    other = client.post(SIGN_IN, {"username": "jonas", "password": PASSWORD}, **here)
+    elsewhere = client.post(SIGN_IN, {"username": "lucia", "password": PASSWORD}, REMOTE_ADDR=somewhere())
+
+    assert [response.status_code for response in tries] == [200, 200, 200, 429]
+    assert right.status_code == 429
+    page = Page(right)
+    assert 1 <= int(right["Retry-After"]) <= 60
+    assert page.one(id="sign-in-error").text.startswith("Too many tries to sign in.")
+    assert page.one("input", name="username")["value"] == "Lucia"
+    assert PASSWORD not in right.content.decode()
+    assert other["Location"] == elsewhere["Location"] == HOME
+
+
+def test_signing_in_renews_the_session_and_a_new_password_ends_the_others(lucia):
+    here, elsewhere = Client(), Client()
+    here.cookies["sessionid"] = elsewhere.cookies["sessionid"] = "planted-by-somebody-else"
+    for browser in (here, elsewhere):
+        browser.post(SIGN_IN, {"username": "lucia", "password": PASSWORD}, REMOTE_ADDR=somewhere())
+    keys = {browser.cookies["sessionid"].value for browser in (here, elsewhere)}
+    assert len(keys | {"planted-by-somebody-else"}) == 3
+    assert here.get(HOME).status_code == 200
+
+    lucia.refresh_from_db()
+    lucia.set_password("another one")
+    lucia.save()
+
+    assert here.get(HOME)["Location"].startswith(SIGN_IN)
+    assert elsewhere.get(HOME)["Location"].startswith(SIGN_IN)
 
 
 def test_an_agent_who_left_the_company_cannot_sign_in(client, lucia):
