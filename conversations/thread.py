@@ -23,7 +23,8 @@ from conversations.states import EventKind, MessageKind, OfferKind, Party, Remar
 
 PAGE = 100  # lines that a page shows at first
 CATCH_UP = 200  # lines that one look fetches
-KEPT = 4096  # rendered lines kept for the next reader
+KEPT = 4096  # rendered lines kept for the next reader,
+KEPT_CHARACTERS = 4_000_000  # and of long ones fewer
 
 _linkify = LinkifyIt(options={"fuzzy_link": False, "fuzzy_email": True, "fuzzy_ip": False})
 _linkify.add("//", None)
@@ -215,6 +216,7 @@ class RenderedLines:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, Audience, str, tuple[str, ...]], SafeString] = OrderedDict()
+        self._length = 0
         self._lock = Lock()
 
     def render(self, messages: Sequence[Message], audience: Audience, language: str) -> SafeString:
@@ -226,6 +228,7 @@ class RenderedLines:
         """Draw every line anew."""
         with self._lock:
             self._kept.clear()
+            self._length = 0
 
     def _one(self, message: Message, audience: Audience, language: str) -> SafeString:
         key = (message.pk, audience, language, scan_states(message))
@@ -236,9 +239,12 @@ class RenderedLines:
         with translation.override(language):
             drawn = render_to_string(TEMPLATES[audience], {"message": line(message, audience)})
         with self._lock:
-            self._kept[key] = drawn
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            if key not in self._kept:  # another thread may have drawn it meanwhile
+                self._kept[key] = drawn
+                self._length += len(drawn)
+            while len(self._kept) > KEPT or self._length > KEPT_CHARACTERS:
+                _key, oldest = self._kept.popitem(last=False)
+                self._length -= len(oldest)
         return drawn
 
 

@@ -174,3 +174,14 @@ def test_old_drawn_lines_are_forgotten(monkeypatch):
         lines.render([event(EventKind.JOINED, name="Lucía")], Audience.VISITOR, "en")
 
     assert len(lines._kept) == 2
+
+
+def test_of_long_drawn_lines_fewer_are_kept(monkeypatch):
+    monkeypatch.setattr(thread, "render_to_string", lambda template, context: "x" * 400)
+    monkeypatch.setattr(thread, "KEPT_CHARACTERS", 1000)
+    lines = thread.RenderedLines()
+
+    for _ in range(4):
+        lines.render([event(EventKind.JOINED, name="Lucía")], Audience.VISITOR, "en")
+
+    assert [len(drawn) for drawn in lines._kept.values()] == [400, 400]
