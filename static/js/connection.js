@@ -21,10 +21,10 @@ const SHORTEST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 const GROWTH = 1.6; // doubling would leave a page away for long after a restart of half a minute
 
-/** Growing, and jittered so that a thousand pages do not come back at the same moment. */
+/** Growing, and jittered from the first on, so that a thousand pages do not come back at the same moment. */
 function pauseAfter(failures) {
-  const longest = Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * GROWTH ** failures);
-  return Math.max(SHORTEST_PAUSE, longest * (0.5 + Math.random() / 2));
+  const longest = Math.min(LONGEST_PAUSE, 2 * SHORTEST_PAUSE * GROWTH ** failures);
+  return longest * (0.5 + Math.random() / 2);
 }
 
 class Connection {
