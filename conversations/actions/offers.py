@@ -95,11 +95,11 @@ def decline(offer_id: int, *, by: Agent) -> None:
 
 
 def _lock_offered(offer_id: int, agent: Agent) -> tuple[Conversation, Offer, dt.datetime]:
-    """What this agent may still answer, locked, and the time; raises OfferGone."""
-    conversation = Conversation.objects.lock(offers=offer_id)
+    """What this agent may still answer, locked, and the time; raises OfferGone, and Gone when it never was his."""
+    conversation = Conversation.objects.lock(offers=offer_id, offers__agent=agent.pk)
     offer = conversation.offers.get(pk=offer_id)
     now = database_now()
-    if offer.agent_id != agent.pk or offer.expires_at <= now:
+    if offer.expires_at <= now:
         raise OfferGone
     return conversation, offer, now
 

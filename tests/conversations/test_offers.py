@@ -206,10 +206,10 @@ def test_a_settled_offer_takes_no_answer(answer, state):
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_somebody_elses_offer_takes_no_answer(answer):
+def test_somebody_elses_offer_is_as_good_as_none(answer):
     offer, jonas = make.offer(to=make.agent("Lucía")), make.agent("Jonas")
 
-    with refuses(OfferGone):
+    with refuses(Gone):
         answer(offer.pk, by=jonas)
 
 

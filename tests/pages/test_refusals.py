@@ -134,7 +134,7 @@ def test_an_offer_of_a_colleague_can_be_neither_accepted_nor_declined(lucia, ver
 
     response = desk_of(lucia).post(reverse(f"desk:{verb}-offer", args=[offer.pk]))
 
-    expect(response, errors.OfferGone)
+    expect(response, errors.Gone)
     assert everything() == before
 
 
