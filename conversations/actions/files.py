@@ -66,10 +66,13 @@ def upload(upload: "UploadedFile[Any]", sender: Sender) -> Attachment:
 
 
 def discard(handle: str, sender: Sender) -> None:
-    """Remove a file that its sender has not posted, and will not."""
+    """Remove a file that its sender has not posted, and will not; another's conversation is as good as none."""
     with transaction.atomic():
+        own = sender.own().filter(handle=handle, message=None)
+        if not own.exists():
+            raise Gone(FILE_GONE)
         Conversation.objects.lock(pk=sender.conversation_id)
-        attachment = sender.own().filter(handle=handle, message=None).first()
+        attachment = own.first()
         if attachment is None:
             raise Gone(FILE_GONE)
         _delete(attachment)
