@@ -109,6 +109,7 @@ class ClosingForm(forms.Form):
         reason = self.cleaned_data["reason"]
         if not reason:
             raise forms.ValidationError(ReasonMissing.sentence)
-        if not reason.isascii() or not reason.isdigit() or not self.reasons.filter(pk=int(reason[:18])).exists():
+        is_number = reason.isascii() and reason.isdigit() and len(reason) < 19
+        if not is_number or not self.reasons.filter(pk=int(reason)).exists():
             raise forms.ValidationError(WrongReason.sentence)
         return int(reason)
