@@ -1,0 +1,422 @@
+"""The table of rights, the world it is tried in, and one try."""
+
+import inspect
+import io
+import re
+import secrets
+from contextlib import contextmanager
+from http.cookies import SimpleCookie
+from pathlib import Path
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection, transaction
+from django.test import Client
+from django.test.client import ClientHandler
+from django.urls import URLPattern, get_resolver
+
+from agents.models import AgentStateChange
+from config import rates
+from config.clock import database_now
+from conversations.actions import files
+from conversations.actions.messaging import Draft, post
+from conversations.models import Attachment, ReplyTemplate, RestrictedWord
+from conversations.states import MessageKind, OfferKind, Party
+from tests import make
+from tests.files import samples
+from tests.pages.browsing import KEY, Page, desk_of, newcomer, visitor_of
+
+TABLE = Path(__file__).with_name("who_may_what.yaml")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+OTHERS = "others"  # in the table: every method that has no row of its own
+SETTINGS = {"given", "send", "ask", "with", OTHERS}
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+# Where somebody is, and that he asked: no right hangs on it.
+PRESENCE = {
+    ("agents.agent", "seen_at"), ("agents.agent", "connected_until"), ("agents.agent", "last_login"),
+    ("conversations.conversation", "visitor_seen_at"), ("conversations.conversation", "is_visitor_here"),
+}  # fmt: skip
+OUR_APPS = ("agents", "queues", "conversations", "auth")
+
+# Words that stand only in what is not for everybody.
+TALK_MARK, NOTE_MARK, FOREIGN_MARK = "zqtalkzq", "zqnotezq", "zqforeignzq"
+
+
+def read_table():
+    """The YAML file: sections, their entries, and what stands under each (of YAML it needs no more than that)."""
+    table, section, entry = {}, None, None
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        text = line.split(" #")[0].rstrip()
+        if not text or text.startswith("#"):
+            continue
+        depth = (len(text) - len(text.lstrip())) // 2
+        name, _colon, value = text.strip().rpartition(":") if text.endswith(":") else text.strip().partition(": ")
+        name = name.strip('"')
+        if depth == 0:
+            section = table.setdefault(name, value.split() if value else {})
+        elif depth == 1:
+            assert name not in section, f"{name} stands twice in {TABLE.name}"
+            entry = section[name] = value.split() if value else {}
+        else:
+            assert name not in entry, f"{name} stands twice under the same address"
+            entry[name] = value.split() if name != "given" else value
+    return table
+
+
+RIGHTS = read_table()
+ROLES = RIGHTS["roles"]
+
+
+def row_of(values):
+    """What each role gets, by name; a row may be the name of one that is written out above."""
+    if len(values) == 1:
+        values = RIGHTS["rows"][values[0]]
+    assert len(values) == len(ROLES), values
+    return dict(zip(ROLES, values, strict=True))
+
+
+def every_address(patterns=None, before="/"):
+    """All patterns of the resolver, written as one text each, with the pattern itself."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        address = before + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLPattern):
+            yield address, pattern
+        else:
+            yield from every_address(pattern.url_patterns, address)
+
+
+def every_admin_action():
+    """The actions of every list in admin: `agents.agent sign_out`."""
+    for model, model_admin in admin.site._registry.items():
+        for function, name, _label in model_admin._get_base_actions():
+            assert function is not None
+            yield f"{model._meta.label_lower} {name}"
+
+
+# The world
+
+
+class World:
+    """Two talks that have nothing to do with each other, and everybody who could want something of them."""
+
+    def __init__(self, given="talk"):
+        self.orders, self.returns = make.queue("Orders"), make.queue("Returns")
+        self.lead, self.guest = make.agent("Lucía", queues=[self.orders]), make.agent("Gaspar", queues=[self.orders])
+        self.colleague = make.agent("Colin", queues=[self.orders])
+        self.stranger = make.agent("Stella", queues=[self.returns])
+        self.other_lead = make.agent("Olaf", queues=[self.returns])
+        self.gone = make.agent("Dora", queues=[self.orders], is_active=True)
+        self.supervisor, self.superuser = make.supervisor(state="idle"), make.superuser(state="idle")
+        self.talk = make.active_conversation(
+            lead=self.lead, queue=self.orders, visitor_name=f"Ana {TALK_MARK}", guests=[self.guest] * (given != "alone")
+        )
+        self.foreign = make.active_conversation(
+            lead=self.other_lead, queue=self.returns, visitor_name=f"Bo {FOREIGN_MARK}"
+        )
+        self.ended = make.closed_conversation(lead=self.other_lead, queue=self.returns, visitor_name="Cy Ended")
+        self.write_lines()
+        self.add_files()
+        self.add_offers(given)
+        self.add_lists()
+        if given == "wrap_up":
+            self.talk.state, self.talk.ended_at, self.talk.ended_by = "wrap_up", database_now(), Party.AGENT
+            self.talk.save()
+        self.cookies = {role: self.browser_of(role).cookies.output(header="", sep=";") for role in ROLES}
+        self.gone.is_active = False
+        self.gone.save(update_fields=["is_active"])
+        self.names = self.identifiers()
+
+    def write_lines(self):
+        for number in range(3):
+            make.message(self.talk, f"Line {number} {TALK_MARK}", by=self.lead if number % 2 else None)
+        make.message(self.foreign, f"Line {FOREIGN_MARK}")
+        self.note = make.note(self.talk, f"Between us: {NOTE_MARK}", by=self.lead)
+
+    def add_files(self):
+        self.file = self.uploaded(self.talk, "ticket.png")
+        self.posted(self.talk, self.file)
+        self.note_file = self.uploaded(self.talk, f"{NOTE_MARK}.png", by=self.lead)
+        self.posted(self.talk, self.note_file, by=self.lead, kind=MessageKind.NOTE)
+        self.visitors_draft = self.uploaded(self.talk, "not-yet.png")
+        self.leads_draft = self.uploaded(self.talk, "not-yet-too.png", by=self.lead)
+        self.foreign_file = self.uploaded(self.foreign, f"{FOREIGN_MARK}.png")
+        self.posted(self.foreign, self.foreign_file)
+        self.foreign_draft = self.uploaded(self.foreign, "foreign.png")
+
+    def uploaded(self, conversation, name, *, by=None):
+        party = Party.AGENT if by else Party.VISITOR
+        sender = files.Sender(conversation.pk, party, by.pk if by else None)
+        return files.upload(SimpleUploadedFile(name, samples.picture()), sender)
+
+    def posted(self, conversation, attachment, *, by=None, kind=MessageKind.TEXT):
+        party = Party.AGENT if by else Party.VISITOR
+        agent_id = by.pk if by else None
+        key = f"posted-{attachment.pk}"
+        post(Draft(conversation.pk, party, "", key, agent_id, kind, (str(attachment.handle),)))
+        conversation.refresh_from_db()
+
+    def add_offers(self, given):
+        waiting = make.waiting_conversation(queue=self.orders, visitor_name="Wil Waiting")
+        elsewhere = make.waiting_conversation(queue=self.returns, visitor_name=f"Fay {FOREIGN_MARK}")
+        self.offer = make.offer(to=self.lead, conversation=waiting)
+        self.foreign_offer = make.offer(to=self.other_lead, conversation=elsewhere)
+        self.asked = None
+        if given == "asked":
+            self.asked = make.offer(to=self.colleague, conversation=self.talk, kind=OfferKind.CONFERENCE)
+            self.asked.made_by = self.lead
+            self.asked.save()
+
+    def add_lists(self):
+        self.idle_reason = make.idle_reason()
+        self.reason = make.closing_reason(self.orders, "Resolved", is_default=True)
+        self.foreign_reason = make.closing_reason(self.returns, "Refunded")
+        ReplyTemplate.objects.create(title="Hello", text="Hello <customer name>")
+        RestrictedWord.objects.get_or_create(word="guarantee")
+        AgentStateChange.objects.create(
+            agent=self.lead, from_state="idle", to_state="available", changed_by="self", at=database_now()
+        )
+        make.supervisors()
+        make.file_types()
+
+    def person(self, role):
+        return {
+            "agent_lead": self.lead, "agent_guest": self.guest, "agent_of_the_queue": self.colleague,
+            "agent_of_another_queue": self.stranger, "disabled_agent": self.gone,
+            "supervisor": self.supervisor, "superuser": self.superuser,
+        }.get(role)  # fmt: skip
+
+    def browser_of(self, role):
+        match role:
+            case "anonymous":
+                return Client()
+            case "newcomer":
+                return newcomer()
+            case "visitor_a":
+                return visitor_of(self.talk)
+            case "visitor_b":
+                return visitor_of(self.foreign)
+            case "ended_visitor":
+                return visitor_of(self.ended)
+        return desk_of(self.person(role))
+
+    def identifiers(self):
+        """What stands for {words} in the table, and in addresses."""
+        return {
+            "key": KEY, "slug": self.orders.slug, "conversation": self.talk.pk, "conversation_id": self.talk.pk,
+            "offer": self.offer.pk, "offer_id": self.offer.pk, "handle": self.file.handle,
+            "note_file": self.note_file.handle, "visitors_draft": self.visitors_draft.handle,
+            "leads_draft": self.leads_draft.handle, "colleague": self.colleague.pk, "returns": self.returns.pk,
+            "reason": self.reason.pk, "idle_reason": self.idle_reason.pk, "id": self.lead.pk,
+            "app_label": "agents", "url": "nothing-here/", "content_type_id": 1, "object_id": 1,
+            "foreign_conversation": self.foreign.pk, "foreign_offer": self.foreign_offer.pk,
+            "foreign_file": self.foreign_file.handle, "foreign_draft": self.foreign_draft.handle,
+            "foreign_reason": self.foreign_reason.pk, "unknown": 999_999,
+        }  # fmt: skip
+
+
+# One try
+
+
+class Try:
+    """One request of one role to one address, and what it did; everything is taken back afterwards."""
+
+    def __init__(self, world, address, pattern, row):
+        self.world, self.address, self.pattern, self.row = world, address, pattern, row
+        self.names = dict(world.names)
+        for pair in row.get("with", []):
+            name, _equals, value = pair.partition("=")
+            self.names[name] = value.format(**world.names)
+        self._name_the_object()
+
+    def _name_the_object(self):
+        """The pages of admin about one row: the first one of its model."""
+        found = re.match(r"/admin/(\w+)/(\w+)/<path:object_id>/", self.address)
+        if found:
+            self.names["object_id"] = apps.get_model(found[1], found[2]).objects.order_by("pk").first().pk
+
+    def path(self, **swapped):
+        names = {name: str(value) for name, value in (self.names | swapped).items()}
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda word: names[word[1]], self.address)
+        path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda word: names[word[1]], path).removesuffix("$")
+        if ask := self.fields("ask", **swapped):
+            path += "?" + urlencode(ask, doseq=True)
+        return path
+
+    def fields(self, which="send", **swapped):
+        values = {}
+        for pair in self.row.get(which, []):
+            name, _equals, value = pair.partition("=")
+            values.setdefault(name, []).append(value.format(**self.names | swapped))
+        return {name: many if len(many) > 1 else many[0] for name, many in values.items()}
+
+    def request(self, role, method="GET", data=None, path=None, **options):
+        client = Client(raise_request_exception=False, **options)
+        client.handler = HANDLER
+        client.cookies = SimpleCookie(self.world.cookies[role])
+        rates.forget_all()
+        return getattr(client, method.lower())(path or self.path(), data)
+
+    def body(self, method, **swapped):
+        if method != "POST":
+            return None
+        data = self.fields(**swapped)
+        if data.get("file") == "picture":
+            data["file"] = io.BytesIO(samples.picture())
+            data["file"].name = "new.png"
+        return data
+
+    def answer(self, role, method, data=None, path=None, **options):
+        """The class of the answer, its text, whether it changed rows, and whether it would have rung."""
+        with undone() as watch:
+            response = self.request(role, method, self.body(method) if data is None else data, path, **options)
+            text = text_of(response)
+            changed = bool(watch.writes) and dump() != watch.before()
+            rang = watch.rang()
+        return Answer(class_of(response), text, changed, rang)
+
+
+class Answer:
+    def __init__(self, kind, text, changed, rang):
+        self.kind, self.text, self.changed, self.rang = kind, text, changed, rang
+
+
+class Watch:
+    """What one request writes, and what it would ring for after COMMIT."""
+
+    def __init__(self):
+        self.writes = []
+        self.callbacks = len(connection.run_on_commit)
+        self._before = None
+
+    def __call__(self, execute, sql, params, many, context):
+        if WRITES.match(sql) and "django_session" not in sql:
+            if self._before is None:
+                self._before = dump()
+            self.writes.append(sql)
+        return execute(sql, params, many, context)
+
+    def before(self):
+        return self._before
+
+    def rang(self):
+        return len(connection.run_on_commit) - self.callbacks
+
+
+class TakeBack(Exception):
+    pass
+
+
+@contextmanager
+def undone():
+    """Whatever happens inside is watched, and did not happen."""
+    watch = Watch()
+    try:
+        with transaction.atomic(), connection.execute_wrapper(watch):
+            yield watch
+            raise TakeBack
+    except TakeBack:
+        pass
+
+
+def class_of(response):
+    status = response.status_code
+    if status in (301, 302):
+        target = response.url
+        return "in" if target.startswith(("/sign-in/?next=", "/admin/login/?next=")) else "go"
+    return "ok" if 200 <= status < 300 else str(status)
+
+
+def text_of(response):
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    # As the test client does it: the end of a request must not close the connection that the test works with.
+    request_finished.disconnect(close_old_connections)
+    response.close()
+    request_finished.connect(close_old_connections)
+    return content.decode(errors="replace")
+
+
+def dump():
+    """Every row of ours, but for who was seen when."""
+    rows = {}
+    for label in OUR_APPS:
+        for model in apps.get_app_config(label).get_models():
+            names = [
+                field.attname
+                for field in model._meta.concrete_fields
+                if (model._meta.label_lower, field.name) not in PRESENCE
+            ]
+            rows[model._meta.label_lower] = list(model._base_manager.order_by("pk").values_list(*names))
+    rows["unposted"] = list(Attachment.objects.order_by("pk").values_list("handle", "message"))
+    return rows
+
+
+def methods_of(row):
+    return [name for name in row if name not in SETTINGS]
+
+
+def expected(row, method):
+    """What each role gets for this method."""
+    values = row.get(method) or row.get(OTHERS)
+    assert values, f"{method} is not in the table"
+    return row_of(values)
+
+
+def mismatches(address, pattern, world, methods=METHODS, roles=None):
+    """The cells of one address where the portal does something else than the table says."""
+    row = RIGHTS["addresses"][address]
+    trial = Try(world, address, pattern, row)
+    wrong = []
+    for method in methods:
+        for role, wanted in expected(row, method).items():
+            if roles and role not in roles:
+                continue
+            answer = trial.answer(role, method)
+            wrong += [f"{method} {address} by {role}: {fault}" for fault in faults(answer, wanted, method, role)]
+    return wrong
+
+
+def faults(answer, wanted, method, role):
+    if answer.kind != wanted:
+        yield f"{answer.kind} instead of {wanted}"
+    may_change = method == "POST" and wanted in ("ok", "go")
+    if not may_change and (answer.changed or answer.rang):
+        yield "changed or rang something"
+    for mark, allowed in WHO_READS.items():
+        if mark in answer.text and role not in allowed:
+            yield f"read {mark}"
+
+
+# One for all requests: each one's own would read every static file anew.
+HANDLER = ClientHandler(enforce_csrf_checks=False)
+STAFF_OF_THE_TALK = {"agent_lead", "agent_guest", "supervisor", "superuser"}
+WHO_READS = {
+    TALK_MARK: STAFF_OF_THE_TALK | {"visitor_a"},
+    NOTE_MARK: STAFF_OF_THE_TALK,
+    FOREIGN_MARK: {"visitor_b", "supervisor", "superuser"},
+}
+
+
+def form_fields(text):
+    """What the main form of a page of admin would send as it stands."""
+    form = next(form for form in Page(text).all("form") if form.get("id", "").endswith("_form"))
+    fields, chosen = {}, ""
+    for field in form.inside:
+        if field.tag == "option" and "selected" in field:
+            fields[chosen] = field.get("value", field.text)
+        elif "name" in field and field.tag in ("input", "textarea", "select"):
+            chosen = field["name"]
+            if field.get("type") not in ("checkbox", "radio", "submit", "file") or "checked" in field:
+                fields[chosen] = field.text if field.tag == "textarea" else field.get("value", "")
+    return fields
+
+
+def new_key():
+    return secrets.token_hex(16)
+
+
+def unwrapped(view):
+    """The view itself, without what asks for a sign-in."""
+    return inspect.unwrap(view)
