@@ -18,16 +18,16 @@ from config.clock import database_now
 from config.refusal import TooFast
 from conversations import limits, visitors
 from conversations.access import conversation_of
-from conversations.actions import closing, messaging, presence
+from conversations.actions import closing, messaging, presence, reading
 from conversations.actions.opening import Opening, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
 from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.file_lines import draw_files
 from conversations.forms import StartForm
 from conversations.fragments import draw_status, status_context, thread_context
+from conversations.frames import lines_frame, marks_frame
 from conversations.line import usual_minutes
 from conversations.models import Conversation
-from conversations.pages import lines_frame
 from conversations.states import Party
 from conversations.thread import Audience, after
 from conversations.views.files import one_message, post_with_files
@@ -172,14 +172,22 @@ def end(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def poll(request: HttpRequest) -> HttpResponse:
-    """What a page without a socket lacks: the same frames that the socket would send."""
+    """
+    What a page without a socket lacks: the same frames that the socket would send.
+
+    The page says with `last` what it has, and with `seen` what its person saw.
+    """
     mine = _required(request)
     presence.visitors_seen([mine.pk])
     language = translation.get_language() or mine.language
-    messages = after(mine, number_in(request, "last"))
+    last, seen = number_in(request, "last"), number_in(request, "seen")
+    if last > mine.visitor_delivered_number or seen > mine.visitor_read_number:
+        reading.marked_by_visitor(mine.pk, delivered=last, read=seen)
+    messages = after(mine, last)
     frames: list[dict[str, Any]] = []
     if messages:
         frames.append(lines_frame(mine.pk, messages, Audience.VISITOR, language))
+    frames.append(marks_frame(mine.pk, reading.marks_for_visitor(mine)))
     drawn = draw_status(mine, None, language) | draw_files(mine, language, with_notes=False)
     frames.append({"is": "fragments", "html": "".join(drawn.values())})
     return JsonResponse({"frames": frames})

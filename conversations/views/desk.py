@@ -18,7 +18,7 @@ from agents.states import AgentState
 from config.refusal import Invalid
 from conversations import limits
 from conversations.access import participation_of, readable_by
-from conversations.actions import closing, messaging, offers, presence
+from conversations.actions import closing, messaging, offers, presence, reading
 from conversations.customer import NO_CUSTOMER, customer_context, transcript_context
 from conversations.forms import ClosingForm
 from conversations.fragments import (
@@ -28,8 +28,8 @@ from conversations.fragments import (
     load_desk,
     thread_context,
 )
+from conversations.frames import lines_frame, marks_frame
 from conversations.models import Participant
-from conversations.pages import lines_frame
 from conversations.snapshots import view_of_desk
 from conversations.states import MessageKind, Party
 from conversations.thread import Audience, after
@@ -199,16 +199,24 @@ def earlier(request: HttpRequest, conversation_id: int) -> HttpResponse:
 @require_safe
 @sign_in_required
 def poll(request: HttpRequest) -> HttpResponse:
-    """What a desk without a socket lacks: the same frames that the socket would send."""
+    """
+    What a desk without a socket lacks: the same frames that the socket would send.
+
+    The desk says with `last` what it has of the open conversation, and with `seen` what the agent saw of it.
+    """
     agent = agent_of(request)
     agent_actions.desks_seen([agent.pk])
     open_id = number_in(request, "open") or None
+    last, seen = number_in(request, "last"), number_in(request, "seen")
     view = view_of_desk(agent.pk, open_id, agent.language)
     frames: list[dict[str, Any]] = []
     if view.place is not None:
-        messages = after(view.place.conversation, number_in(request, "last"))
+        if last > view.place.delivered_number or seen > view.place.read_number:
+            reading.marked_by_agent(view.place.conversation_id, by=agent, delivered=last, read=seen)
+        messages = after(view.place.conversation, last)
         if messages:
             frames.append(lines_frame(view.place.conversation_id, messages, Audience.AGENTS, agent.language))
+        frames.append(marks_frame(view.place.conversation_id, view.marks))
     frames.append({"is": "fragments", "html": "".join(view.drawn.values())})
     return JsonResponse({"frames": frames})
 

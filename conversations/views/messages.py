@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 
 from config.refusal import Refused
 from conversations.actions.messaging import Posted
-from conversations.pages import posted_frame
+from conversations.frames import posted_frame
 
 
 def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to: str) -> HttpResponse:

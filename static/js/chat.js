@@ -42,10 +42,15 @@ thread = openThread(page.querySelector("[data-thread]"), {
   onEdit: (text, entry) => composer?.putBack(text, entry),
 });
 
+/** Whether the visitor has the end of the thread before his eyes. */
+function isSeen() {
+  return isInFront() && thread.isAtEnd;
+}
+
 const receipts = createReceipts({
   send: (what, number) => tell({ do: what, number }),
   last: () => thread.last,
-  isSeen: () => isInFront() && thread.isAtEnd,
+  isSeen,
 });
 
 function take(frame) {
@@ -129,7 +134,7 @@ function startEnding() {
 function openConnection() {
   return connect({
     socketUrl: () => `${page.dataset.socket}?last=${thread.last}&language=${document.documentElement.lang}`,
-    pollUrl: () => `${page.dataset.poll}?last=${thread.last}`,
+    pollUrl: () => `${page.dataset.poll}?last=${thread.last}&seen=${isSeen() ? thread.last : 0}`,
     onFrame: take,
     onStatus(status, detail) {
       // That the connection of an ended chat ends is no news.

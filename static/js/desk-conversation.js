@@ -33,6 +33,11 @@ class OpenConversation {
     return this.#thread?.last ?? 0;
   }
 
+  /** Whether the agent has the end of the thread before his eyes. */
+  get isSeen() {
+    return Boolean(this.#thread) && isInFront() && this.#thread.isAtEnd;
+  }
+
   /** Add what a frame brought, if it is for this conversation. */
   take(frame) {
     if (String(frame.conversation) !== this.id) return;
@@ -93,7 +98,7 @@ class OpenConversation {
     this.#receipts = createReceipts({
       send: (what, number) => send({ do: what, conversation: Number(this.id), number }),
       last: () => this.last,
-      isSeen: () => isInFront() && this.#thread.isAtEnd,
+      isSeen: () => this.isSeen,
     });
     list.closest(".thread").addEventListener("scroll", () => this.seen(), { passive: true });
   }

@@ -57,8 +57,8 @@ function posted(frame) {
 }
 
 /** With what is open and how far it is shown, so that the server catches up from there. */
-function addressWith(path) {
-  return `${path}?${new URLSearchParams({ open: current.id, last: current.last })}`;
+function addressWith(path, more = {}) {
+  return `${path}?${new URLSearchParams({ open: current.id, last: current.last, ...more })}`;
 }
 
 function showStatus(status, detail) {
@@ -111,7 +111,7 @@ settled();
 startRequests();
 connection = connect({
   socketUrl: () => addressWith(desk.dataset.socket),
-  pollUrl: () => addressWith(desk.dataset.poll),
+  pollUrl: () => addressWith(desk.dataset.poll, { seen: current.isSeen ? current.last : 0 }),
   onFrame,
   onStatus: showStatus,
 });

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from conversations.actions import reading
 from conversations.models import Message
 from conversations.states import Party, State, SystemReason
 from tests import make
@@ -124,6 +125,19 @@ def test_polling_with_nothing_new_sends_no_lines():
     conversation = make.waiting_conversation()
 
     assert "messages" not in frames_of(visitor_of(conversation).get(POLL, {"last": 1}))
+
+
+def test_a_page_that_polls_learns_how_far_the_agent_is_and_tells_how_far_it_is_itself():
+    lucia = make.agent("Lucía Marín")
+    conversation = make.active_conversation(lead=lucia)
+    make.message(conversation, "two")
+    reading.marked_by_agent(conversation.pk, by=lucia, delivered=2, read=1)
+
+    frames = frames_of(visitor_of(conversation).get(POLL, {"last": 2, "seen": 1}))
+
+    assert frames["marks"] == {"is": "marks", "conversation": conversation.pk, "delivered": 2, "read": 1}
+    conversation.refresh_from_db()
+    assert reading.marks_for_agents(conversation) == reading.Marks(delivered=2, read=1)
 
 
 @pytest.mark.parametrize("last", ["", "-1", "x", "1e9", "９", "9" * 30, "\x00"])

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from agents.states import AgentState
+from conversations.actions import reading
 from conversations.states import OfferState, Party, State
 from tests import make
 from tests.pages.browsing import HTMX, JSON, KEY, Page, desk_of
@@ -186,9 +187,9 @@ def test_polling_sends_the_whole_desk_and_the_missing_lines(desk, lucia):
 
     frames = desk.get("/desk/poll/", {"open": conversation.pk, "last": 1}).json()["frames"]
 
-    assert [frame["is"] for frame in frames] == ["messages", "fragments"]
+    assert [frame["is"] for frame in frames] == ["messages", "marks", "fragments"]
     assert Page(frames[0]["html"]).numbers() == [2]
-    ids = {e["id"] for e in Page(frames[1]["html"]).all(hx_swap_oob="true")}
+    ids = {e["id"] for e in Page(frames[2]["html"]).all(hx_swap_oob="true")}
     assert ids == {
         "state", "tasks", "requests", "customer", f"panel-{conversation.pk}", f"composer-{conversation.pk}",
     }  # fmt: skip
@@ -234,3 +235,24 @@ def test_a_whole_story_by_plain_forms(lucia):
     conversation.refresh_from_db()
     assert (conversation.state, conversation.closing_reason) == (State.CLOSED, reason)
     assert list(conversation.messages.order_by("number").values_list("number", flat=True)) == [1, 2, 3, 4]
+
+
+def test_a_desk_that_polls_learns_how_far_the_visitor_is_and_tells_how_far_it_is_itself(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+    make.message(conversation, "And now?")
+    reading.marked_by_visitor(conversation.pk, delivered=2, read=1)
+
+    frames = desk.get("/desk/poll/", {"open": conversation.pk, "last": 2, "seen": 1}).json()["frames"]
+
+    marks = {"is": "marks", "conversation": conversation.pk, "delivered": 2, "read": 1}
+    assert marks in frames
+    assert reading.marks_for_visitor(conversation) == reading.Marks(delivered=2, read=1)
+
+
+def test_a_desk_that_polls_marks_nothing_of_a_colleagues_conversation(desk):
+    foreign = make.active_conversation(lead=make.agent("Jonas"))
+
+    frames = desk.get("/desk/poll/", {"open": foreign.pk, "last": 1, "seen": 1}).json()["frames"]
+
+    assert "marks" not in [frame["is"] for frame in frames]
+    assert reading.marks_for_visitor(foreign) == reading.Marks()
