@@ -4,7 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordForm
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, IdleReason
@@ -18,12 +23,25 @@ class NewAgentForm(AdminUserCreationForm):  # type: ignore[type-arg]
         fields = ("username", "first_name", "last_name", "email", "language", "capacity")
 
 
+class PasswordLinkWidget(ReadOnlyPasswordHashWidget):
+    """The way to a new password, and nothing of how the one that is set is kept."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Without algorithm, salt and hash."""
+        return super().get_context(name, value, attrs) | {"summary": []}
+
+
 class AgentForm(UserChangeForm):  # type: ignore[type-arg]
     """What a supervisor keeps about an agent."""
 
     class Meta(UserChangeForm.Meta):
         model = Agent
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "password" in self.fields:
+            self.fields["password"].widget = PasswordLinkWidget()
 
 
 class AgentPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]

@@ -1,6 +1,7 @@
 """What every answer gets: a content security policy, the staff's language, and refusals as sentences."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -54,18 +55,28 @@ class StaffLanguageMiddleware:
 
 
 class RefusedMiddleware:
-    """An action's "no" becomes its sentence where the person is looking, with the status of its kind."""
+    """An action's "no" becomes its sentence where the person is looking, with its status; so does a wrong method."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.content:
+            return _not_allowed(request, response)
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refused):
             return None
         return refusal_response(request, exception)
+
+
+def _not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Django's own answer is a blank page; this one has a way out."""
+    page = render(request, "405.html", status=response.status_code)
+    page.headers["Allow"] = response.headers["Allow"]
+    return page
 
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:

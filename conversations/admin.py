@@ -20,6 +20,7 @@ from conversations import admin_texts as admin_texts  # registers its own models
 from conversations import thread
 from conversations.actions import closing, transfers
 from conversations.devices import device_of
+from conversations.event_words import in_words
 from conversations.load import with_load
 from conversations.models import Conversation, Message, Participant
 from conversations.states import MessageKind, Role, State, SystemReason
@@ -225,7 +226,7 @@ def _transcript(conversation: Conversation, *, before: int | None) -> dict[str, 
         "is_last_page": before is None,
         "participants": conversation.participants.select_related("agent"),
         "offers": conversation.offers.select_related("agent", "made_by").order_by("-pk")[:MOST_ROWS],
-        "events": conversation.events.select_related("by").order_by("-pk")[:MOST_ROWS],
+        "events": in_words(conversation.events.select_related("by").order_by("-pk")[:MOST_ROWS]),
         "waited": duration(conversation.waited_seconds()),
         "reason": reason_of(conversation),
         "is_active": conversation.state == State.ACTIVE,

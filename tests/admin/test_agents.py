@@ -205,3 +205,14 @@ def test_state_changes_are_never_edited(client, verb):
 
     assert response.status_code == 403
     assert lucia.state_changes.count() == 1
+
+
+def test_the_form_leads_to_a_new_password_and_shows_nothing_of_the_one_that_is_set(client):
+    lucia = make.agent("Lucía Marín", password="correct horse battery")
+
+    page = client.get(change_url(lucia)).content.decode()
+
+    assert "../password/" in page
+    assert "Reset password" in page
+    assert "algorithm" not in page
+    assert lucia.password.split("$")[0] not in page

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from conversations import admin as conversations_admin
 from conversations.models import Conversation
-from conversations.states import OfferState, State
+from conversations.states import EventKind, OfferState, State
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +108,21 @@ def test_a_transcript_shows_thread_notes_events_offers_and_participants(client):
     assert "Request · Accepted" in page
     assert "Offer accepted" in page
     assert "Lead" in page
+
+
+def test_the_events_are_told_in_words(client):
+    orders, returns = make.queue("Orders"), make.queue("Returns")
+    conversation = make.waiting_conversation(queue=returns)
+    make.event(conversation, EventKind.TRANSFERRED, details={"from_queue": orders.pk, "to_queue": returns.pk})
+    make.event(conversation, EventKind.LEAD_CHANGED, details={"lead": make.agent("Lucía Marín").pk})
+    make.event(conversation, EventKind.ENDED, details={"ended_by": "agent", "remark": ""})
+
+    page = transcript(client, conversation).content.decode()
+
+    assert "From: Orders · To: Returns" in page
+    assert "Lead: Lucía Marín" in page
+    assert ">Ended by: Agent<" in page
+    assert "ended_by" not in page
 
 
 def test_what_visitors_wrote_is_text_everywhere(client):

@@ -49,6 +49,17 @@ def test_an_address_that_is_none_gets_the_page_for_it(client, address, headers, 
     assert page.one("a", href="/")
 
 
+@pytest.mark.parametrize("address", ["/language/", "/chat/current/messages/"])
+def test_an_address_that_only_takes_what_its_buttons_send_gets_a_page_with_a_way_out(address):
+    response = desk_of(make.agent()).get(address)
+
+    page = Page(response)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "POST"
+    assert page.one("h1").text == "This cannot be opened like that"
+    assert page.one("a", href="/")
+
+
 @pytest.mark.urls(__name__)
 def test_a_fault_of_our_own_is_told_without_its_details():
     response = Client(raise_request_exception=False).get("/fail/")
