@@ -41,7 +41,7 @@ export function applyFragments(html) {
 function isFresh(element) {
   if (!element.id) return true;
   const standing = document.getElementById(element.id);
-  if (standing === null && element.id.startsWith("files-")) return false; // its line is not on the page
+  if (standing === null && /^(files|task)-/.test(element.id)) return false; // its line or its list is not on the page
   const keep = element.dataset.keep;
   if (keep !== undefined && standing?.dataset.keep === keep) return false;
   return standing === null || applied.get(standing) !== element.outerHTML;
