@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def soak():
     """Whether this is the long version."""
     return os.environ.get("LIVEDESK_SOAK") == "1"

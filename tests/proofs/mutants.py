@@ -2,12 +2,12 @@
 
 import datetime as dt
 
-from config import server
+from config import server, threads
 from config.threads import in_thread
 from conversations import consumers, pages
 from conversations.actions import messaging
+from conversations.frames import lines_frame
 from conversations.models import Conversation, Message
-from conversations.pages import lines_frame
 
 
 def no_unique_key():
@@ -53,3 +53,32 @@ def lines_since(conversation_id, number):
 def no_bound():
     """A page that does not read is kept, whatever is addressed to it."""
     server.UNREAD_BYTES = 2**62
+
+
+def leak():
+    """Something of every frame is kept for ever."""
+    send, kept = consumers.LiveConsumer.send_frame, []
+
+    async def send_and_keep(self, frame):
+        kept.append(bytearray(b"x" * 65536))
+        await send(self, frame)
+
+    consumers.LiveConsumer.send_frame = send_and_keep
+
+
+def lose_lines():
+    """Every tenth line that a page should show is taken for shown."""
+    show = pages.Page._show_lines
+
+    async def show_most(self, conversation_id, messages):
+        if messages[-1].number % 10:
+            await show(self, conversation_id, messages)
+        else:
+            self.sent = messages[-1].number
+
+    pages.Page._show_lines = show_most
+
+
+def many_connections():
+    """As many threads for the database as there is work, each with its connection."""
+    threads.readers._max_workers = 250

@@ -24,9 +24,9 @@ LINE = re.compile(r'<li id="message-(\d+)" class="[^"]*" data-number="(\d+)"(?: 
 
 
 def pause_after(failures, luck):
-    """Growing, and jittered so that a thousand pages do not come back at the same moment."""
-    longest = min(LONGEST_PAUSE, SHORTEST_PAUSE * GROWTH**failures)
-    return max(SHORTEST_PAUSE, longest * (0.5 + luck.random() / 2))
+    """Growing, and jittered from the first on, so that a thousand pages do not come back at the same moment."""
+    longest = min(LONGEST_PAUSE, 2 * SHORTEST_PAUSE * GROWTH**failures)
+    return longest * (0.5 + luck.random() / 2)
 
 
 class ThrownAway(Exception):
@@ -56,6 +56,7 @@ class Person:
         self._sent_at = {}
         self._socket = None
         self._answer_timer = None
+        self._held_until = 0
 
     # What he does
 
@@ -141,6 +142,8 @@ class Person:
         if frame["is"] == "posted":
             self._lose_if_doomed([frame["key"]])
             self._posted(frame["key"], frame["number"])
+        elif frame["is"] == "refused" and frame["retry_after"]:
+            self._hold(frame)
         elif frame["is"] == "refused":
             self.problems.append(f"refused: {frame['sentence']}")
         elif frame["is"] == "messages":
@@ -165,6 +168,13 @@ class Person:
             self.latencies.append(asyncio.get_running_loop().time() - self._sent_at.pop(key))
         self._settle(key)
 
+    def _hold(self, frame):
+        """The server wants a pause: without a key it may have been any of those that are unanswered."""
+        loop = asyncio.get_running_loop()
+        self._held_until = max(self._held_until, loop.time() + frame["retry_after"])
+        self._unanswered -= {frame["key"]} if frame["key"] else set(self._unanswered)
+        loop.call_at(self._held_until + 0.001, self._flush_soon)
+
     def _show(self, lines):
         for pk, number, key in lines:
             if pk not in self._seen:
@@ -177,7 +187,7 @@ class Person:
         self._unanswered.discard(key)
 
     async def _flush(self):
-        if not self.is_connected:
+        if not self.is_connected or asyncio.get_running_loop().time() < self._held_until:
             return
         where = {"conversation": self.conversation_id} if self.is_agent else {}
         try:
@@ -199,7 +209,10 @@ class Person:
     def _ask(self):
         """An answer that does not come, on a connection that lives, is asked for again."""
         self._unanswered.clear()
-        self._asking = asyncio.ensure_future(self._flush())
+        self._flush_soon()
+
+    def _flush_soon(self):
+        self._flushing = asyncio.ensure_future(self._flush())
 
 
 class People:

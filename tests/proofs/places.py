@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from tests.plugin import kind
 from tests.portals import ROOT
-from tests.servers import Postgres
+from tests.servers import Postgres, Valkey
 
 # Limits that would only slow down what is to be shown.
 GENEROUS = {
@@ -95,6 +97,41 @@ def _parent(pid):
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     return 0
+
+
+@contextlib.contextmanager
+def house(folder, count):
+    """A database of the kind that this run is for, with so many talks: answers it, their cookies and the settings."""
+    with contextlib.ExitStack() as stack:
+        if kind() == "sqlite":
+            database, redis = SqliteFile(Path(folder) / "proof.sqlite3"), {}
+        else:
+            database = stack.enter_context(KilledPostgres())
+            redis = {"REDIS_URL": stack.enter_context(Valkey()).url()}
+        yield House(database, talks_in(database, count), {**GENEROUS, **redis, "DATABASE_URL": database.address()})
+
+
+@dataclass
+class House:
+    """What a portal stands on, and who talks there."""
+
+    database: KilledPostgres | SqliteFile
+    talks: list
+    environment: dict
+
+
+@contextlib.contextmanager
+def running(portals):
+    """Start these servers, and leave none behind."""
+    try:
+        for portal in portals:
+            portal.start()
+        yield portals
+    finally:
+        for portal in portals:
+            if portal.is_running:
+                portal.process.send_signal(signal.SIGCONT)
+                portal.kill()
 
 
 def talks_in(database, count):

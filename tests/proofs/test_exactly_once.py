@@ -17,24 +17,22 @@ import pytest
 from tests.portals import Portal
 from tests.proofs.broken_serve import BrokenPortal
 from tests.proofs.people import People
-from tests.proofs.places import GENEROUS, ROWS, KilledPostgres, SqliteFile, patience, talks_in, without_key_rules
+from tests.proofs.places import (
+    GENEROUS,
+    ROWS,
+    KilledPostgres,
+    SqliteFile,
+    patience,
+    running,
+    talks_in,
+    without_key_rules,
+)
+from tests.proofs.verdict import LOST, SCREEN, TWICE, Unknown, verdict
 from tests.servers import Valkey
 
 DRAIN_SECONDS = 15
 LOST_ANSWERS = 0.05
 HALT_SECONDS = 3
-
-LOST = "acknowledged and not stored"
-TWICE = "stored twice under one key"
-GAP = "numbers are not 1, 2, 3, …"
-SCREEN = "somebody saw another thread than the database has"
-ORDER = "a sender's order was not kept"
-NUMBER = "acknowledged under another number"
-OTHER = "refused or sent away"
-
-
-class Unknown(AssertionError):
-    """Nothing was shown: too little happened."""
 
 
 # What happens to them
@@ -143,48 +141,6 @@ async def drain(people, database, limit):
     return loop.time() - began
 
 
-# The verdict
-
-
-def verdict(people, rows):
-    """Every broken promise with its examples; raises Unknown when there is nothing to judge."""
-    if not rows or not any(person.acknowledged for person in people):
-        raise Unknown("The history is empty.")
-    broken = defaultdict(list)
-    threads, stored = defaultdict(list), defaultdict(list)
-    for conversation, number, pk, sender, _agent, key in rows:
-        threads[conversation].append((pk, number, key))
-        if key:
-            stored[conversation, sender, key].append(number)
-    for who, numbers in stored.items():
-        if len(numbers) > 1:
-            broken[TWICE].append((who, numbers))
-    for conversation, lines in threads.items():
-        if [number for _pk, number, _key in lines] != list(range(1, len(lines) + 1)):
-            broken[GAP].append(conversation)
-    for person in people:
-        judge(person, threads[person.conversation_id], stored, broken)
-    return broken
-
-
-def judge(person, thread, stored, broken):
-    """Hold one person's history against the database."""
-    mine = {key: stored.get((person.conversation_id, person.sender, key), []) for key in person.written}
-    for key, number in person.acknowledged.items():
-        if not mine[key]:
-            broken[LOST].append((person.conversation_id, person.sender, number))
-        elif number not in mine[key]:
-            broken[NUMBER].append((person.conversation_id, number, mine[key]))
-    if person.thread != thread:
-        seen, there = {line[1] for line in person.thread}, {line[1] for line in thread}
-        broken[SCREEN].append((person.conversation_id, person.sender, sorted(seen ^ there)[:10]))
-    kept = [min(numbers) for numbers in mine.values() if numbers]
-    if kept != sorted(kept):
-        broken[ORDER].append((person.conversation_id, person.sender))
-    if person.problems:
-        broken[OTHER].append((person.conversation_id, person.sender, person.problems[:3]))
-
-
 def report(people, faults, drained, rows):
     """What happened, for whoever reads the run."""
     written = sum(len(person.written) for person in people)
@@ -201,20 +157,6 @@ def all_happened(faults, kinds):
     missing = [kind for kind in kinds if not faults.happened[kind]]
     if missing:
         raise Unknown(f"These never happened: {missing}")
-
-
-@contextlib.contextmanager
-def running(portals):
-    """Start these servers, and leave none behind."""
-    try:
-        for portal in portals:
-            portal.start()
-        yield portals
-    finally:
-        for portal in portals:
-            if portal.is_running:
-                portal.process.send_signal(signal.SIGCONT)
-                portal.kill()
 
 
 @pytest.mark.only_on("postgresql")

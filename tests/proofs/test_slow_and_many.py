@@ -1,0 +1,338 @@
+"""
+Slow and many: hundreds of pages on one server, pages that do not read, and all of them back at once.
+
+Memory is what the server's process really occupies; latency is from sending to the acknowledgement. Whatever is
+measured is printed.
+"""
+
+import asyncio
+import base64
+import contextlib
+import random
+import re
+import secrets
+import select
+import socket
+from statistics import median, quantiles
+
+import pytest
+from websockets.asyncio.client import connect
+
+from config.server import UNREAD_BYTES
+from tests.portals import ROOT, Portal
+from tests.proofs import people as scripted
+from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.people import People
+from tests.proofs.places import ROWS, house, memory_of, patience, running
+from tests.proofs.verdict import SCREEN, Unknown, verdict
+
+MIB = 1024 * 1024
+DRAIN_SECONDS = 15
+# 4,000 of them are 24 kB of HTML: much is addressed with few messages.
+LONG_TEXT = "'" * 4000
+LONG_BYTES = 24_000
+LONG_PER_SECOND = 25  # from each page; more than 30 frames are told to wait
+FLAT = 6 * MIB  # what an allocator may take after the warm-up without being a leak
+SLACK = 12 * MIB  # the same, while 24 kB messages go through at full speed
+POOL = 20  # DATABASE_POOL: what a process may open
+
+
+@pytest.fixture(scope="module")
+def place(soak, tmp_path_factory):
+    """A database with the talks of all proofs in this module."""
+    with house(tmp_path_factory.mktemp("many"), 300 if soak else 50) as found:
+        yield found
+
+
+def portal_of(place, folder, mutants="", **environment):
+    environment = {**place.environment, "REDIS_PREFIX": "many", **environment}
+    if not mutants:
+        return Portal(folder, **environment)
+    names = ",".join(f"tests.proofs.mutants:{name}" for name in mutants.split(","))
+    return BrokenPortal(folder, names, **environment)
+
+
+class Samples:
+    """`async with`: measures something again and again while the body runs."""
+
+    def __init__(self, measure, pause=0.2):
+        self.measure, self.pause, self.values = measure, pause, []
+
+    async def __aenter__(self):
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *problem):
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self):
+        while True:
+            self.values.append(await asyncio.to_thread(self.measure))
+            await asyncio.sleep(self.pause)
+
+
+def percentiles(latencies):
+    """The middle and the 95th, in milliseconds."""
+    if len(latencies) < 20:
+        raise Unknown("Too few messages were answered to speak of a latency.")
+    return median(latencies) * 1000, quantiles(latencies, n=20)[18] * 1000
+
+
+async def all_connected(people):
+    return await people.until(lambda person: person.is_connected, "connected", 60 * patience())
+
+
+async def caught_up(people, database, limit):
+    """Wait until every message is answered and on every screen."""
+    await people.until(lambda person: person.is_connected and not person.has_pending, "got answers", limit)
+    ends = dict(await asyncio.to_thread(database.fetch, "SELECT id, last_number FROM conversations_conversation"))
+    await people.until(lambda person: person.last >= ends[person.conversation_id], "caught up", limit)
+
+
+# Many, for long
+
+
+async def talk_steadily(place, portal, seed, *, count, seconds, every, warm_up):
+    """So many talks go on; answers the verdict and how much the memory grew after the warm-up."""
+    luck = random.Random(seed)
+    people = People([portal], place.talks[:count], luck)
+    loop = asyncio.get_running_loop()
+
+    async def write_on(person):
+        end = loop.time() + seconds
+        await asyncio.sleep(luck.uniform(0, every))
+        while loop.time() < end:
+            await person.say("Where is my order? It should be here.")
+            await asyncio.sleep(luck.uniform(0.8, 1.2) * every)
+
+    async with people:
+        await all_connected(people)
+        async with Samples(lambda: memory_of(portal.process)) as memory:
+            await asyncio.gather(*map(write_on, people))
+        with contextlib.suppress(AssertionError):  # what is missing then, the verdict names
+            await caught_up(people, place.database, DRAIN_SECONDS * patience())
+    broken = verdict(people, place.database.fetch(ROWS))
+    warm = memory.values[int(len(memory.values) * warm_up / seconds) :]
+    third = len(warm) // 3
+    if third < 5:
+        raise Unknown("The memory was not measured often enough.")
+    growth = median(warm[-third:]) - median(warm[:third])
+    middle, high = percentiles([took for person in people for took in person.latencies])
+    print(
+        f"{len(people)} sockets, {sum(len(person.acknowledged) for person in people)} messages in {seconds} s; "
+        f"p50 {middle:.0f} ms, p95 {high:.0f} ms; memory {median(warm) / MIB:.0f} MiB, grew by {growth / MIB:.1f} MiB"
+    )
+    return broken, growth
+
+
+@pytest.mark.only_on("postgresql")
+async def test_hundreds_of_pages_lose_nothing_and_take_no_more_memory(place, soak, seed, tmp_path):
+    how = {"count": 300, "seconds": 180, "every": 10, "warm_up": 60} if soak else SHORT_TALK
+    with running([portal_of(place, tmp_path)]) as (portal,):
+        broken, growth = await talk_steadily(place, portal, seed, **how)
+    assert not broken
+    assert growth < FLAT
+
+
+SHORT_TALK = {"count": 50, "seconds": 15, "every": 3, "warm_up": 6}
+
+
+@pytest.mark.only_on("postgresql")
+async def test_the_proof_sees_lost_lines_and_a_leak(place, seed, tmp_path):
+    with running([portal_of(place, tmp_path, "leak,lose_lines")]) as (portal,):
+        broken, growth = await talk_steadily(place, portal, seed, **SHORT_TALK)
+    assert SCREEN in broken
+    assert growth > FLAT
+
+
+# Pages that do not read
+
+
+def silent_page(portal, talk, last):
+    """An agent's page that opens its socket and never reads from it."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what it cannot take shall lie at the server
+    plain.settimeout(30)
+    plain.connect(("127.0.0.1", portal.port))
+    plain.sendall(
+        f"GET /ws/desk/?open={talk['conversation']}&last={last} HTTP/1.1\r\nHost: 127.0.0.1:{portal.port}\r\n"
+        f"Origin: {portal.url}\r\nCookie: {talk['agent']}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    assert plain.recv(12) == b"HTTP/1.1 101"
+    return plain
+
+
+def is_cut(plain):
+    """Whether the server has ended the connection; looks without reading."""
+    look = select.poll()
+    look.register(plain, 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _fd, event in look.poll(0))
+
+
+async def reading_page(portal, talk, last):
+    """The same page, but it reads everything at once."""
+    headers = {"Cookie": talk["agent"]}
+    address = f"{portal.socket_url}/ws/desk/?open={talk['conversation']}&last={last}"
+    async with connect(address, origin=portal.url, additional_headers=headers, compression=None, max_size=None) as page:
+        async for _text in page:
+            pass
+
+
+def last_of(writers, talks):
+    """Each talk with the last line that its page shows already."""
+    lasts = {writer.conversation_id: writer.last for writer in writers}
+    return [(talk, lasts[talk["conversation"]]) for talk in talks]
+
+
+async def flood(writers, size):
+    """Visitors and agents write long messages until so many bytes are addressed to every page of their talks."""
+    for _turn in range(size // LONG_BYTES // 2 + 1):
+        for writer in writers:
+            await writer.say(LONG_TEXT)
+        await asyncio.sleep(1 / LONG_PER_SECOND)
+    await writers.until(lambda writer: not writer.has_pending, "got answers", 30 * patience())
+
+
+async def latency_of(people, during):
+    """How long the others wait for their acknowledgements while this goes on."""
+    for person in people:
+        person.latencies.clear()
+    work = asyncio.create_task(during)
+    while not work.done():
+        for person in people:
+            await person.say("And mine?")
+        await asyncio.sleep(0.25)
+    await work
+    return percentiles([took for person in people for took in person.latencies])
+
+
+async def meet_slow_readers(place, portal, seed, *, talks, pages, size):
+    """The same flood to pages that read and then to pages that do not; answers what was seen."""
+    flooded, others = place.talks[:talks], place.talks[talks : talks + 10]
+    luck = random.Random(seed)
+    writers = People([portal], flooded, luck)
+    bystanders = People([portal], others, luck)
+    async with writers, bystanders:
+        await all_connected(writers)
+        await all_connected(bystanders)
+        reading = [asyncio.create_task(reading_page(portal, *page)) for page in last_of(writers, flooded) * pages]
+        calm = await latency_of(bystanders, flood(writers, size))
+        for page in reading:
+            page.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+        before = memory_of(portal.process)
+        silent = [silent_page(portal, *page) for page in last_of(writers, flooded) * pages]
+        async with Samples(lambda: memory_of(portal.process), 0.05) as memory:
+            slow = await latency_of(bystanders, flood(writers, size))
+            await asyncio.sleep(0.3)
+        cut = sum(map(is_cut, silent))
+        for page in silent:
+            page.close()
+    growth = max(memory.values) - before
+    print(
+        f"{len(silent)} pages that do not read, {size / MIB:.0f} MiB addressed to each: {cut} cut; memory grew by "
+        f"{growth / MIB:.1f} of {bound(len(silent)) / MIB:.0f} MiB; others' p50 {calm[0]:.0f} → {slow[0]:.0f} ms, "
+        f"p95 {calm[1]:.0f} → {slow[1]:.0f} ms"
+    )
+    return cut, growth, calm, slow
+
+
+def bound(pages):
+    """What pages that do not read may hold together."""
+    return pages * (UNREAD_BYTES + 2 * LONG_BYTES) + SLACK
+
+
+def is_as_fast(calm, slow):
+    """Within twice the baseline; below 20 ms a machine's own noise decides."""
+    return all(after <= 2 * max(before, 20) for before, after in zip(calm, slow, strict=True))
+
+
+FEW_SLOW = {"talks": 1, "pages": 6, "size": 12 * MIB}
+
+
+@pytest.mark.only_on("sqlite")
+async def test_pages_that_do_not_read_are_cut_at_their_bound_and_slow_down_nobody(place, soak, seed, tmp_path):
+    how = {"talks": 4, "pages": 5, "size": 50 * MIB} if soak else FEW_SLOW
+    with running([portal_of(place, tmp_path)]) as (portal,):
+        cut, growth, calm, slow = await meet_slow_readers(place, portal, seed, **how)
+        assert cut == how["talks"] * how["pages"]
+        assert portal.log().count("bytes unread was disconnected") == cut
+        assert growth < bound(cut)
+        if not is_as_fast(calm, slow):  # somebody else may have used the machine in that moment
+            _cut, _growth, calm, slow = await meet_slow_readers(place, portal, seed + 1, **how)
+    assert is_as_fast(calm, slow)
+
+
+@pytest.mark.only_on("sqlite")
+async def test_the_proof_sees_a_missing_bound(place, seed, tmp_path):
+    with running([portal_of(place, tmp_path, "no_bound")]) as (portal,):
+        cut, growth, _calm, _slow = await meet_slow_readers(place, portal, seed, **FEW_SLOW)
+    assert cut == 0
+    assert growth > bound(FEW_SLOW["talks"] * FEW_SLOW["pages"])
+
+
+# All of them back at once
+
+
+def connections_of(database):
+    """How many connections the portal holds to PostgreSQL."""
+    statement = (
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    return database.fetch(statement)[0][0]
+
+
+async def come_back(place, portal, seed, count):
+    """Restart under a message of everybody's; answers the verdict and the most connections that were seen."""
+    people = People([portal], place.talks[:count], random.Random(seed))
+    async with people, Samples(lambda: connections_of(place.database), 0.1) as connections:
+        await all_connected(people)
+        await caught_up(people, place.database, DRAIN_SECONDS * patience())
+        opened = {person: person.opened for person in people}
+        for person in people:
+            person.pauses.clear()
+            await person.say("Just before")
+        await asyncio.to_thread(portal.stop)
+        await asyncio.to_thread(portal.start)
+        took = await people.until(lambda person: person.opened > opened[person], "came back", 60 * patience())
+        await caught_up(people, place.database, DRAIN_SECONDS * patience())
+    first = [person.pauses[0] for person in people if person.pauses]
+    if len(first) < len(people):
+        raise Unknown("Not everybody lost the connection.")
+    most = max(connections.values)
+    print(
+        f"{len(people)} sockets back {took:.1f} s after the restart; first pauses from {min(first):.2f} to "
+        f"{max(first):.2f} s; at most {most} connections to the database"
+    )
+    assert max(first) - min(first) > 0.3
+    return verdict(people, place.database.fetch(ROWS)), most
+
+
+@pytest.mark.only_on("postgresql")
+async def test_everybody_comes_back_after_a_restart_and_nothing_is_doubled(place, soak, seed, tmp_path):
+    with running([portal_of(place, tmp_path)]) as (portal,):
+        broken, most = await come_back(place, portal, seed, 300 if soak else 50)
+    assert not broken
+    assert 0 < most <= POOL
+
+
+@pytest.mark.only_on("postgresql")
+async def test_the_proof_sees_unbounded_connections(place, seed, tmp_path):
+    with running([portal_of(place, tmp_path, "many_connections", DATABASE_POOL=250)]) as (portal,):
+        _broken, most = await come_back(place, portal, seed, 50)
+    assert most > POOL
+
+
+def test_the_scripted_pages_pause_as_the_real_ones_do():
+    script = (ROOT / "static/js/connection.js").read_text(encoding="utf-8")
+    found = {name: float(value.replace("_", "")) for name, value in re.findall(r"const (\w+) = ([\d._]+);", script)}
+    assert found["SHORTEST_PAUSE"] / 1000 == scripted.SHORTEST_PAUSE
+    assert found["LONGEST_PAUSE"] / 1000 == scripted.LONGEST_PAUSE
+    assert found["GROWTH"] == scripted.GROWTH
+    assert "2 * SHORTEST_PAUSE * GROWTH ** failures" in script
+    assert "longest * (0.5 + Math.random() / 2)" in script
