@@ -25,8 +25,10 @@ from conversations.access import conversation_of
 from conversations.actions import presence, reading
 from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
+from conversations.frames import posted_frame
 from conversations.models import Conversation
-from conversations.pages import DeskPage, Page, VisitorPage, current_pages, posted_frame
+from conversations.page import DeskPage, Page, VisitorPage
+from conversations.pages import current_pages
 from conversations.states import MessageKind, Party
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from conversations.actions.reading import Marks
 from conversations.fragments import Desk
 from conversations.masking import restricted
 from conversations.models import Conversation, Offer, Participant
-from conversations.pages import Pages, VisitorPage
+from conversations.page import VisitorPage
+from conversations.pages import Pages
 from conversations.states import OfferState
 
 logger = logging.getLogger(__name__)
