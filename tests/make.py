@@ -219,7 +219,7 @@ def active_conversation(
     lead = lead or agent(queues=[queue])
     made = waiting_conversation(queue=queue, **fields)
     at = database_now()
-    Offer.objects.create(
+    accepted = Offer.objects.create(
         conversation=made,
         agent=lead,
         state=OfferState.ACCEPTED,
@@ -231,7 +231,8 @@ def active_conversation(
     for guest in guests:
         participant(made, guest, role=Role.GUEST, joined_at=at)
     _set(made, state=State.ACTIVE, answered_at=at)
-    event(made, EventKind.OFFER_ACCEPTED, by=lead, at=at, from_state=State.WAITING, to_state=State.ACTIVE)
+    event(made, EventKind.OFFER_ACCEPTED, by=lead, at=at, details={"agent": lead.pk, "offer": accepted.pk})
+    event(made, EventKind.JOINED, by=lead, at=at, from_state=State.WAITING, to_state=State.ACTIVE)
     return made
 
 

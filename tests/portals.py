@@ -12,6 +12,7 @@ from pathlib import Path
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
 STOP_SECONDS = 15
 
 
@@ -57,7 +58,7 @@ class Portal:
                 command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()], stdout=log, stderr=log
             )
         # The child holds the socket now: this waits in its line until the server answers.
-        self.get("/favicon.ico")
+        self._ask("/favicon.ico", START_SECONDS)
         return self
 
     def get(self, path):

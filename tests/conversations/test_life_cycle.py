@@ -14,16 +14,15 @@ from agents.models import Agent
 from agents.states import AgentState
 from config.refusal import Refused
 from conversations.actions import closing, deadlines, messaging, offers, opening, presence, routing, transfers
-from conversations.load import load_of, with_load
-from conversations.models import Conversation, ConversationEvent, Offer, Participant
+from conversations.load import load_of
+from conversations.models import Conversation, Offer, Participant
 from conversations.states import MOVES, OfferState, Party, Role, State
-from tests import make
+from tests import invariants, make
 
 pytestmark = pytest.mark.django_db
 
 pick = st.integers(min_value=0, max_value=99)
 serial = itertools.count()
-ENDINGS = {"offer accepted", "offer declined", "offer missed", "offer withdrawn"}
 
 
 def one_of(rows, number):
@@ -223,34 +222,22 @@ class LifeCycle(RuleBasedStateMachine):
 
     @invariant()
     def load_never_exceeds_capacity_and_is_what_a_recount_says(self):
-        taken = [place.agent_id for place in Participant.objects.all() if not place.left_at]
-        taken += [offer.agent_id for offer in Offer.objects.all() if offer.state == OfferState.PENDING]
-        for agent in with_load(Agent.objects.all()):
-            assert agent.load == taken.count(agent.pk) <= agent.capacity
+        assert list(invariants.wrong_loads()) == []
 
     @invariant()
     def every_unfinished_conversation_has_a_next_step(self):
-        is_lead = Q(participants__role=Role.LEAD, participants__left_at=None)
-        is_pending = Q(offers__state=OfferState.PENDING)
-        counted = Conversation.objects.annotate(
-            leads=Count("participants", filter=is_lead, distinct=True),
+        assert list(invariants.doubly_booked()) == []
+        for one in Conversation.objects.annotate(
             places=Count("participants", filter=Q(participants__left_at=None), distinct=True),
-            pending=Count("offers", filter=is_pending, distinct=True),
-        )
-        for one in counted:
-            has_lead = one.state in (State.ACTIVE, State.WRAP_UP)
-            assert (one.leads, one.places) == (int(has_lead), int(has_lead))
+            pending=Count("offers", filter=Q(offers__state=OfferState.PENDING), distinct=True),
+        ):
+            assert one.places == int(one.state in (State.ACTIVE, State.WRAP_UP))
             assert one.pending <= int(one.state == State.WAITING)
 
     @invariant()
     def every_offer_ends_once(self):
-        endings = ConversationEvent.objects.filter(kind__in=ENDINGS)
-        counts = {}
-        for event in endings:
-            counts[event.details["offer"]] = counts.get(event.details["offer"], 0) + 1
+        assert list(invariants.offers_not_ended_once()) == []
         for offer in Offer.objects.all():
-            assert counts.get(offer.pk, 0) == int(offer.state != OfferState.PENDING)
-            assert (offer.settled_at is None) == (offer.state == OfferState.PENDING)
             ending = (offer.state, offer.settled_at)
             assert self.ended.setdefault(offer.pk, ending) == ending or self.ended[offer.pk][0] == OfferState.PENDING
             self.ended[offer.pk] = ending

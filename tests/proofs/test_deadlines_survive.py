@@ -1,0 +1,165 @@
+"""Deadlines survive: whatever dies, however many sweep, whatever the processes' clocks say."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+
+from config.clock import database_now
+from config.refusal import Refused
+from tests.proofs.due import GRACE_SECONDS, KINDS, Due, one_more_sweep, wait_for, wait_until
+from tests.proofs.routers import RouterProcess
+from tests.races.crowd import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AFTER_START_SECONDS = 2.0
+FIVE_MINUTES = 300
+RIGHT = ""  # no mutant
+# A busy machine may need longer than 100 ms for an answer; an answer that came too late proves nothing.
+MARGINS_SECONDS = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+@pytest.fixture
+def start_routers():
+    """Start routers, each a process of its own, that are ended with the test."""
+    started = []
+
+    def start(*mutants, **environment):
+        grace = {"AGENT_GRACE_SECONDS": GRACE_SECONDS}
+        some = [RouterProcess(names, **grace, **environment) for names in mutants]
+        started.extend(some)
+        return [router.wait_until_ready() for router in some]
+
+    yield start
+
+    for router in started:
+        router.kill()
+
+
+# Killed before, started after
+
+
+def is_ready(portal):
+    return portal.get("/readyz") == 200
+
+
+def test_what_ran_out_while_everything_was_dead_is_done_once_within_two_seconds_of_the_start(start_portal):
+    count = 1 if connection.vendor == "sqlite" else 2
+    portals = [start_portal(AGENT_GRACE_SECONDS=GRACE_SECONDS) for _ in range(count)]
+    assert all(wait_for(lambda portal=portal: is_ready(portal)) for portal in portals)
+    due = Due(seconds=8)
+    one_more_sweep()  # they have seen the rows, and found nothing due
+
+    for portal in portals:
+        portal.kill()
+    is_known = database_now() < due.deadline and due.count() == 0
+    wait_until(due.deadline)
+    assert is_known and due.count() == 0, "unknown: the processes did not die before the deadline"
+
+    for portal in portals:
+        portal.start()
+    assert all(wait_for(lambda portal=portal: is_ready(portal)) for portal in portals)
+    ready_at = database_now()
+    limit = ready_at + dt.timedelta(seconds=AFTER_START_SECONDS)
+    assert wait_for(lambda: due.count() >= len(KINDS)), list(due.not_once())
+    for _ in range(2):
+        one_more_sweep()
+
+    for kind, moments in due.fired().items():
+        print(f"{kind}: {[f'{(at - ready_at).total_seconds():+.2f} s' for at in moments]} from readiness")
+    assert list(due.not_once(until=limit)) == []
+
+
+# Many sweepers
+
+
+def test_what_two_sweepers_find_is_done_once(start_routers, soak):
+    start_routers(RIGHT, RIGHT)
+    everything = [Due(seconds=-1) for _ in range(40 if soak else 6)]
+
+    assert wait_for(lambda: all(due.count() >= len(KINDS) for due in everything), 120)
+    for _ in range(2):
+        one_more_sweep()
+
+    assert [sentence for due in everything for sentence in due.not_once()] == []
+
+
+# Answers just in time
+
+
+def timed(act):
+    """Whether it was refused, and when it was over."""
+
+    def answers():
+        try:
+            act()
+            was_refused = False
+        except Refused:
+            was_refused = True
+        return was_refused, database_now()
+
+    return answers
+
+
+def in_time(margin):
+    """Answer everything so long before its deadline: what was answered in time, and what is wrong with that."""
+    due = Due(seconds=margin + 1.5)
+    answers = due.answers()
+    wait_until(due.deadline - dt.timedelta(seconds=margin))
+    results = dict(zip(answers, at_once(*map(timed, answers.values())), strict=True))
+    wait_until(due.deadline)
+    one_more_sweep()
+    fired = due.fired_automatically()
+    answered = {kind for kind, (_refused, at) in results.items() if at < due.deadline}
+    wrong = [f"{kind} was acted on, though answered {margin} s before." for kind in answered & fired]
+    wrong += [f"The answer to {kind} was refused {margin} s before." for kind in answered if results[kind][0]]
+    return answered, wrong
+
+
+def test_an_answer_in_the_last_moment_beats_the_deadline(start_routers, soak):
+    start_routers(RIGHT, RIGHT)
+    rounds, answered, wrong = 20 if soak else 2, [], []
+    for _ in range(rounds):
+        unanswered = set(KINDS) - {"lost lead"}
+        for margin in MARGINS_SECONDS:
+            kinds, found = in_time(margin)
+            unanswered -= kinds
+            wrong += found
+            answered.append((margin, len(kinds)))
+            if not unanswered:
+                break
+        assert not unanswered, f"unknown: no answer to {unanswered} came in time"
+
+    print("answered in time, by seconds before the deadline:", answered)
+    assert wrong == []
+
+
+# Wrong clocks
+
+
+def wrong_with_a_clock_off_by(shift, start_routers, mutant=RIGHT):
+    """What a process whose clock is wrong by so many seconds did early, late or twice, beside one whose is right."""
+    names = ",".join(filter(None, ["tests.proofs.broken_work:early_shifted_clock", mutant]))
+    right, wrong = start_routers(RIGHT, names, CLOCK_SHIFT=shift)
+    assert abs(wrong.clock - right.clock - shift) < FIVE_MINUTES / 5, "unknown: the clock is not wrong"
+    with right.standing_still():  # what is due is first the other one's to find
+        later, now = Due(seconds=FIVE_MINUTES / 2), Due(seconds=-1)
+        for _ in range(2):
+            wrong.wait_for_turn()
+    for router in (right, wrong):
+        router.wait_for_turn()
+    return [f"Early: {kind}." for kind, moments in later.fired().items() if moments] + list(now.not_once())
+
+
+@pytest.mark.parametrize("shift", [FIVE_MINUTES, -FIVE_MINUTES])
+def test_a_process_whose_clock_is_wrong_does_nothing_early_late_or_twice(start_routers, shift):
+    assert wrong_with_a_clock_off_by(shift, start_routers) == []
+
+
+def test_deadlines_by_the_processs_clock_turn_the_proof_red(start_routers):
+    mutant = "tests.proofs.broken_work:early_pythons_clock"
+
+    found = wrong_with_a_clock_off_by(FIVE_MINUTES, start_routers, mutant)
+
+    assert any(sentence.startswith("Early") for sentence in found)

@@ -1,0 +1,185 @@
+"""Nobody is double-booked and nobody is forgotten, whatever agents do and however often routers die."""
+
+import dataclasses
+
+import pytest
+
+from config.refusal import Refused
+from conversations.actions import closing, offers, transfers
+from conversations.errors import AlreadyEnded, Gone, OfferGone, OfferPending
+from conversations.load import load_of
+from conversations.models import Conversation, Offer
+from conversations.states import State
+from tests import invariants, make
+from tests.proofs import broken_work
+from tests.proofs.busy_house import LONG, SHORT, House
+from tests.proofs.line_order import out_of_order
+from tests.races.crowd import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CROWD = 20
+BESIDE_SECONDS = 2.0
+FEW = dataclasses.replace(SHORT, routers=2, conversations=30, agents=4, seconds=10)
+
+
+def is_forgotten(history):
+    """Somebody stood beside a free place for longer than two seconds and what the routers were late."""
+    return history.longest_beside > BESIDE_SECONDS + history.lag
+
+
+def is_plain(history):
+    """The same, whatever the last turns of the run add to it."""
+    return history.longest_beside > BESIDE_SECONDS + history.lag + 1
+
+
+def test_a_house_in_which_routers_die_double_books_and_forgets_nobody(soak, seed):
+    house = House(LONG if soak else SHORT, seed)
+
+    history = house.run()
+
+    disorder = list(out_of_order())
+    offered = Offer.objects.count()
+    print(f"{Conversation.objects.count()} conversations, {offered} offers, {history.kills} routers killed")
+    print(f"{history.samples} moments looked at, {len(history.turns)} turns, the routers' own lag {history.lag:.2f} s")
+    print(f"longest free place beside somebody who waits {history.longest_beside:.2f} s")
+    print(f"done {dict(history.done)}, refused {dict(history.refused)}")
+    assert history.broken == []
+    assert disorder == []
+    assert not is_forgotten(history)
+    assert house.unknown() == []
+
+
+def test_routers_that_do_not_count_places_under_the_lock_turn_the_proof_red(monkeypatch, seed):
+    monkeypatch.setattr(offers, "load_of", load_of)  # put back afterwards
+    broken_work.no_capacity_check_under_lock()
+    house = House(FEW, seed, "tests.proofs.broken_work:no_capacity_check_under_lock")
+
+    history = house.run(until=lambda history: history.broken)
+
+    assert any("capacity" in sentence for sentence in history.broken)
+
+
+def test_routers_that_forget_the_line_turn_the_proof_red(seed):
+    house = House(FEW, seed, "tests.proofs.broken_work:nobody_routes")
+
+    history = house.run(until=lambda history: is_plain(history) or history.broken)
+
+    assert is_forgotten(history)
+    assert history.broken == []
+
+
+def test_somebody_who_is_passed_over_turns_the_proof_red():
+    queue = make.queue()
+    make.waiting_conversation(queue=queue, waited_seconds=60)
+    second = make.waiting_conversation(queue=queue, waited_seconds=30)
+    make.offer(to=make.agent(queues=[queue]), conversation=second, made_at=make.ago(0))
+
+    assert len(list(out_of_order())) == 1
+
+
+# Many at the same moment
+
+
+def told(act):
+    """What became of it: an answer, a refusal, or (which nobody should ever see) a fault."""
+
+    def answers():
+        try:
+            return act()
+        except Refused:
+            raise
+        except Exception as fault:
+            return fault
+
+    return answers
+
+
+def crowd(*acts):
+    """Who of all these won, and the names of what the others were told."""
+    answers = at_once(*[told(act) for act in acts])
+    winners = [answer for answer in answers if isinstance(answer, Conversation | Offer)]
+    return len(winners), {type(answer) for answer in answers if answer not in winners}
+
+
+def accepts(rounds):
+    """What went wrong when one request was accepted in twenty tabs at once."""
+    for _ in range(rounds):
+        offer = make.offer()
+        found = crowd(*[lambda offer=offer: offers.accept(offer.pk, by=offer.agent)] * CROWD)
+        if found != (1, {OfferGone}):
+            yield f"Of {CROWD} accepts {found[0]} won, and the others got {found[1]}."
+        yield from wrong_rows()
+
+
+def wrong_rows():
+    yield from invariants.wrong_loads()
+    yield from invariants.doubly_booked()
+    yield from invariants.offers_not_ended_once()
+
+
+@pytest.fixture
+def rounds(soak):
+    return 100 if soak else 5
+
+
+def test_of_twenty_accepts_one_wins_and_the_others_are_told(rounds):
+    assert list(accepts(rounds)) == []
+
+
+def test_an_accept_that_was_judged_before_the_lock_turns_the_proof_red(monkeypatch):
+    monkeypatch.setattr(offers, "accept", offers.accept)  # put back afterwards
+    broken_work.read_before_lock()
+
+    assert any("accepts" in sentence for sentence in accepts(20))
+
+
+def test_of_twenty_transfers_to_colleagues_one_wins_and_the_others_are_told(rounds):
+    colleagues = [make.agent(f"Colleague {n}", capacity=20) for n in range(CROWD)]
+    for _ in range(rounds):
+        lucia = make.agent("Lucía")
+        talk = make.active_conversation(lead=lucia)
+
+        found = crowd(
+            *[lambda talk=talk, by=lucia, to=one.pk: transfers.to_agent(talk.pk, to, by=by) for one in colleagues]
+        )
+
+        assert found == (1, {OfferPending})
+        assert list(wrong_rows()) == []
+        transfers.cancel(talk.pk, by=lucia)
+
+
+def test_of_twenty_transfers_to_queues_one_wins_and_the_others_are_told(rounds):
+    queues = [make.queue(f"Queue {n}") for n in range(CROWD)]
+    for _ in range(rounds):
+        lucia = make.agent("Lucía")
+        talk = make.active_conversation(lead=lucia)
+
+        found = crowd(
+            *[lambda talk=talk, by=lucia, to=one.pk: transfers.to_queue(talk.pk, to, by=by) for one in queues]
+        )
+
+        assert found == (1, {Gone})
+        assert list(wrong_rows()) == []
+        assert talk.events.filter(to_state=State.WAITING).count() == 2
+
+
+def test_of_twenty_endings_and_closings_one_wins_and_the_others_are_told(rounds):
+    for _ in range(rounds):
+        lucia = make.agent("Lucía")
+        talk = make.active_conversation(lead=lucia)
+        reason = make.closing_reason(talk.queue)
+        half = CROWD // 2
+
+        ended = crowd(
+            *[lambda talk=talk, by=lucia: closing.end(talk.pk, by=by)] * half,
+            *[lambda talk=talk: closing.end_by_visitor(talk.pk)] * half,
+        )
+        closed = crowd(
+            *[lambda talk=talk, by=lucia, why=reason.pk: closing.finish(talk.pk, why, by=by)] * CROWD,
+        )
+
+        assert ended == (1, {AlreadyEnded})
+        assert closed == (1, {Gone})
+        assert list(wrong_rows()) == []
+        assert talk.events.filter(to_state=State.CLOSED).count() == 1
