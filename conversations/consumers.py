@@ -58,6 +58,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = "none"  # the process has one channel; a socket needs none
     commands: ClassVar[frozenset[str]] = frozenset()
     page: Page | None = None
+    is_sent_away = False
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler, without Channels' hop to a thread for each event: no database work runs here."""
@@ -101,6 +102,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do one command; what is wrong with it gets a sentence, and the socket stays."""
+        if self.is_sent_away:
+            return  # what came right behind a message that failed must not be stored before it
         key: str | None = None
         try:
             self._count_frame()
@@ -114,10 +117,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             with translation.override(self.language):
                 await self._refuse(key, str(refusal), refusal.retry_after_seconds)
         except Flood:
+            self.is_sent_away = True
             await self.close(FLOODED)
         except DatabaseError:
             # Nothing was acknowledged: the page comes back and sends it again under its key.
             logger.exception("A command could not be done.")
+            self.is_sent_away = True
             await self.close(TRY_AGAIN)
 
     async def _refuse(self, key: str | None, sentence: str, retry_after: int | None) -> None:

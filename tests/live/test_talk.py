@@ -6,7 +6,9 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from django.db import DatabaseError
 
+from conversations import writer
 from conversations.models import Message
 from tests import make
 from tests.live.sockets import Talk, in_database, key
@@ -182,3 +184,24 @@ def post(server, talk, its_key, text):
 
 def count(talk, its_key):
     return Message.objects.filter(conversation=talk.id, key=its_key).count()
+
+
+async def test_what_came_behind_a_message_that_failed_is_not_stored_before_it(here, monkeypatch):
+    talk = await in_database(Talk)
+    store = writer.post_batch
+
+    def store_all_but_the_first(drafts):
+        if any(draft.text == "first" for draft in drafts):
+            raise DatabaseError("no reason")
+        return store(drafts)
+
+    monkeypatch.setattr(writer, "post_batch", store_all_but_the_first)
+    async with talk.chat(here) as chat, talk.desk(here) as desk:
+        await chat.until_drawn()
+        for text in ("first", "second"):
+            await chat.send("post", key=key(), text=text)
+        assert await chat.until_closed() == 4013
+        await desk.say("third", talk.id)
+
+    texts = await in_database(lambda: list(Message.objects.exclude(key="").values_list("text", flat=True)))
+    assert texts == ["Where is my order?", "third"]
