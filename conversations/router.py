@@ -15,6 +15,7 @@ from conversations.actions import deadlines, routing
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+MOST_OFFERS = 25
 
 
 class Router:
@@ -35,10 +36,12 @@ class Router:
             while True:
                 self._rung.clear()
                 began = time.monotonic()
-                await in_thread(work)()
+                is_more = await in_thread(work)()
                 took = time.monotonic() - began
                 health.swept(took)
                 metrics.sweep.observe(took)
+                if is_more:
+                    continue
                 try:
                     await asyncio.wait_for(self._rung.wait(), SWEEP_SECONDS)
                 except TimeoutError:
@@ -47,7 +50,7 @@ class Router:
             self._hub.leave_all(self)
 
 
-def work() -> None:
-    """All that is due, then all that can be offered."""
+def work() -> bool:
+    """All that is due, then what can be offered; answers whether more may be left: deadlines do not wait for it."""
     deadlines.sweep()
-    routing.route()
+    return routing.route(MOST_OFFERS) == MOST_OFFERS

@@ -31,9 +31,9 @@ REFUSED_BEFORE = (OfferState.DECLINED, OfferState.MISSED)
 MOST_TRIES = 5
 
 
-def route() -> int:
+def route(most: int | None = None) -> int:
     """
-    Offer waiting conversations until no free place and waiting conversation of one queue are left.
+    Offer waiting conversations until no free place and waiting conversation of one queue are left, or to so many.
 
     Any number of processes may route at once: each serves the queues that no other one serves in this moment. Answers
     how many were offered.
@@ -41,7 +41,7 @@ def route() -> int:
     made = 0
     tries: Counter[int] = Counter()
     done: set[int] = set()  # queues that another router serves, or that have nobody to ask for whoever stands first
-    while (queue_id := _next_queue(done)) is not None:
+    while made != most and (queue_id := _next_queue(done)) is not None:
         try:
             is_offered = offer_next(queue_id)
         except (AgentFull, AgentNotAvailable):

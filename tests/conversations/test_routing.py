@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from agents import actions as agent_actions
 from agents.states import AgentState
 from config.clock import database_now
+from conversations import router
 from conversations.actions import closing, offers, routing, transfers
 from conversations.load import load_of
 from conversations.models import Conversation, Offer
@@ -389,3 +390,14 @@ def test_routing_costs_the_same_whatever_the_length_of_the_line():
 
 def test_a_line_that_waits_for_the_widening_costs_the_same_whatever_its_length():
     assert cost_of_routing(5, widening_seconds=3600) == cost_of_routing(200, widening_seconds=3600)
+
+
+def test_the_router_comes_back_for_the_rest_after_looking_at_the_deadlines(monkeypatch):
+    monkeypatch.setattr(router, "MOST_OFFERS", 2)
+    orders = make.queue(members=[make.agent("Lucía", capacity=5)])
+    for _ in range(3):
+        make.waiting_conversation(queue=orders)
+
+    assert router.work()
+    assert not router.work()
+    assert load_of(orders.members.get()) == 3
