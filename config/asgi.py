@@ -9,15 +9,20 @@ pages = get_asgi_application()  # sets Django up, before anything imports a mode
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import WebsocketDenier  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from config.lifespan import lifespan  # noqa: E402
 from config.origin import OwnOriginOnly  # noqa: E402
 from conversations.consumers import websocket_urls  # noqa: E402
 
+# Without it the router raises, and a socket to nowhere would be our own fault.
+nowhere = re_path("", WebsocketDenier.as_asgi())
+
 application = ProtocolTypeRouter(
     {
         "http": pages,
-        "websocket": OwnOriginOnly(AuthMiddlewareStack(URLRouter(websocket_urls))),
+        "websocket": OwnOriginOnly(AuthMiddlewareStack(URLRouter([*websocket_urls, nowhere]))),
         "lifespan": lifespan,
     }
 )
