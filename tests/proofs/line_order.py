@@ -8,13 +8,16 @@ from conversations.models import Conversation
 from conversations.states import EventKind, OfferKind, State
 from queues.models import Queue
 
-# What became free in this very moment may not have been committed when a router looked.
-JUST_NOW = dt.timedelta(seconds=1)
 MOVED = (EventKind.RETURNED, EventKind.TRANSFERRED, EventKind.OVERFLOWED)
 
 
-def out_of_order():
-    """Offers that were made while somebody further ahead in the same line stood free: none in strict order."""
+def out_of_order(just_now=1.0):
+    """
+    Offers that were made while somebody further ahead in the same line stood free: none in strict order.
+
+    Who became free in the last `just_now` seconds may not have been there yet when the router looked.
+    """
+    just_now = dt.timedelta(seconds=just_now)
     queues = {queue.pk: queue for queue in Queue.objects.all()}
     spans, asked = defaultdict(list), []
     for talk in Conversation.objects.prefetch_related("events", "offers"):
@@ -25,7 +28,7 @@ def out_of_order():
             spans[queue] += [(place, *free) for free in free_times(began, ended, made)]
     for queue, place, at in asked:
         for other, began, ended in spans[queue]:
-            if other < place and began + JUST_NOW <= at and (ended is None or ended > at):
+            if other < place and began + just_now <= at and (ended is None or ended > at):
                 yield f"Conversation {place[1]} was offered at {at}, while {other[1]} stood ahead since {began}."
 
 

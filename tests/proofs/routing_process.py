@@ -43,8 +43,9 @@ async def route():
 
     def turn():
         began = time.monotonic()
-        work()
+        is_more = work()
         print(began, time.monotonic(), time.time(), flush=True)
+        return is_more
 
     router.work = turn
     hub = live.Hub()

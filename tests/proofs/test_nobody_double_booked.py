@@ -38,7 +38,7 @@ def test_a_house_in_which_routers_die_double_books_and_forgets_nobody(soak, seed
 
     history = house.run()
 
-    disorder = list(out_of_order())
+    disorder = list(out_of_order(1 + history.lag))
     offered = Offer.objects.count()
     print(f"{Conversation.objects.count()} conversations, {offered} offers, {history.kills} routers killed")
     print(f"{history.samples} moments looked at, {len(history.turns)} turns, the routers' own lag {history.lag:.2f} s")
