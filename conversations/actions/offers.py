@@ -69,7 +69,7 @@ def offer_to(
     )
     agent.last_offered_at = now
     agent.save(update_fields=["last_offered_at"])
-    _touch(conversation)
+    touch(conversation)
     conversation.log(EventKind.OFFER_MADE, at=now, by=by, agent=agent.pk, name=agent.name, offer=offer.pk, offered=kind)
     announce_change(conversation, agent.pk, *([by.pk] if by else []))
     return offer
@@ -92,6 +92,7 @@ def decline(offer_id: int, *, by: Agent) -> None:
     if offer.kind == OfferKind.REQUEST and not conversation.queue.may_decline:
         raise MustNotDecline
     settle(offer, OfferState.DECLINED, at=now, by=by)
+    touch(conversation)
 
 
 def _lock_offered(offer_id: int, agent: Agent) -> tuple[Conversation, Offer, dt.datetime]:
@@ -120,6 +121,7 @@ def miss(offer_id: int) -> bool:
     agent = Agent.objects.lock(offer.agent_id)
     was_available = agent.state == AgentState.AVAILABLE
     settle(offer, OfferState.MISSED if was_available else OfferState.WITHDRAWN, at=now)
+    touch(conversation)
     if was_available:
         agent_actions.become_rona(agent, at=now)
     withdraw_all_of(agent.pk, at=now)
@@ -134,6 +136,7 @@ def withdraw(offer_id: int) -> bool:
     if offer.state != OfferState.PENDING:
         return False
     settle(offer, OfferState.WITHDRAWN, at=database_now())
+    touch(conversation)
     return True
 
 
@@ -245,7 +248,7 @@ def _join(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.date
     if conversation.state != State.ACTIVE:
         raise NotNow
     Participant.objects.create(conversation=conversation, agent=agent, role=Role.GUEST, joined_at=at)
-    _touch(conversation)
+    touch(conversation)
     conversation.log(EventKind.JOINED, at=at, by=agent, role=Role.GUEST)
     write_event(conversation, EventKind.JOINED, at=at, about=agent)
 
@@ -253,7 +256,7 @@ def _join(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.date
 JOIN = {OfferKind.REQUEST: _lead, OfferKind.TRANSFER: _take_over, OfferKind.CONFERENCE: _join}
 
 
-def _touch(conversation: Conversation) -> None:
+def touch(conversation: Conversation) -> None:
     """Count a change that is no move, so that the safety poll finds it."""
     conversation.revision += 1
     conversation.save(update_fields=["revision"])

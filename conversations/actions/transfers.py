@@ -11,7 +11,7 @@ from config.clock import database_now
 from conversations.actions.leads import lock_active_for_lead, require_lead
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note
 from conversations.actions.messaging import clean_note
-from conversations.actions.offers import offer_to, settle, withdraw_of
+from conversations.actions.offers import offer_to, settle, touch, withdraw_of
 from conversations.actions.opening import order_key
 from conversations.errors import NothingToCancel, NotNow, NotToYourself, OfferPending, QueueClosed, QueueGone
 from conversations.models import Conversation, Offer, Participant
@@ -41,6 +41,7 @@ def cancel(conversation_id: int, *, by: Agent) -> None:
     if offer is None:
         raise NothingToCancel
     settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by)
+    touch(conversation)
 
 
 @transaction.atomic

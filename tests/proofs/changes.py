@@ -49,6 +49,7 @@ PARTS = {
     "offers.withdraw_of": "closing.end_by_visitor",
     "offers.withdraw_all_of": "presence.withdraw_from_unavailable",
     "offers.settle": "offers.decline",
+    "offers.touch": "transfers.cancel",
     "offers.lock_agent": "transfers.to_agent",
     "leads.lock_for_lead": "closing.end",
     "leads.lock_active_for_lead": "transfers.to_agent",
