@@ -28,7 +28,8 @@ class ProbesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         belongs_to.set(new_id("request"))
-        return self.probes.get(request.path_info, self.get_response)(request)
+        probe = self.probes.get(request.path_info)
+        return _guarded(request, probe(request)) if probe else self.get_response(request)
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -48,14 +49,18 @@ def numbers(request: HttpRequest) -> HttpResponse:
     if not settings.METRICS_TOKEN or not secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
         return _json({"status": "not found"}, 404)
     router_lag.set(time.monotonic() - (health.swept_at or health.started_at))
-    return _guarded(HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _json(what: dict[str, object], status: int) -> HttpResponse:
-    return _guarded(JsonResponse(what, status=status))
+    return JsonResponse(what, status=status)
 
 
-def _guarded(response: HttpResponse) -> HttpResponse:
+def _guarded(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if request.is_secure():
+        response.headers["Strict-Transport-Security"] = (
+            f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+        )
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
