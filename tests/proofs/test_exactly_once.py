@@ -227,7 +227,9 @@ async def broken_run(world, tmp_path, seed, mutant, **options):
     if mutant == "no_unique_key":
         without_key_rules(database)
     with running([one_portal(tmp_path, database, f"tests.proofs.mutants:{mutant}")]) as portals:
-        people, faults, drained = await talk_under_faults(database, portals, talks[:10], random.Random(seed), **options)
+        people, faults, drained = await talk_under_faults(
+            database, portals, talks[:10], random.Random(seed), limit=2, **options
+        )
     rows = database.fetch(ROWS)
     report(people, faults, drained, rows)
     return verdict(people, rows)
