@@ -1,6 +1,6 @@
 """Admin of queues, with their members, hours and closing reasons on one page."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet
