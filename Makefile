@@ -1,4 +1,4 @@
-# make run: try it.  make test: every test.  make soak: the long proofs.  make check: style, types, imports, migrations.
+# make run: try it.  make test: every test.  make proofs, make soak: the promises, short and long.  make check: style, types, imports, migrations.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,7 +12,7 @@ DEPLOY := SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_ur
           DATABASE_URL=postgresql://livedesk@db.example.com/livedesk REDIS_URL=redis://redis.example.com/0 \
           LIVEDESK_EMBEDDED=0 DEBUG=0
 
-.PHONY: run build test soak check lock messages screenshots
+.PHONY: run build test proofs soak check lock messages screenshots
 .SILENT:
 
 run build check messages: export LIVEDESK_EMBEDDED := 1
@@ -32,6 +32,9 @@ test: $(VENV)/.dev
 	$(BIN)/python -m tests.run
 
 # SEED=… replays a run.
+proofs: $(VENV)/.dev
+	$(BIN)/python -m tests.soak --short
+
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak
 

@@ -1,4 +1,4 @@
-"""`make soak`: the long version of every proof in tests/proofs, on both databases; `SEED=` replays a run."""
+"""`make soak`: every proof in tests/proofs at length, on both databases; `make proofs`: briefly. `SEED=` replays a run."""
 
 import os
 import secrets
@@ -8,7 +8,10 @@ from tests.run import counts_text, run
 
 
 def main(arguments):
-    os.environ["LIVEDESK_SOAK"] = "1"
+    is_short = "--short" in arguments
+    arguments = [argument for argument in arguments if argument != "--short"]
+    if not is_short:
+        os.environ["LIVEDESK_SOAK"] = "1"
     seed = os.environ.setdefault("SEED", str(secrets.randbelow(2**32)))
     print(f"SEED={seed}", flush=True)
     # One after the other: what they measure is not to be disturbed by each other.
@@ -18,7 +21,7 @@ def main(arguments):
     ]
     for result in results:
         print(f"{result['part']}: {counts_text(result['counts'])}")
-    print(f"make soak SEED={seed} runs it again.")
+    print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")
     return int(any(result["code"] for result in results))
 
 
