@@ -1,4 +1,4 @@
-"""`make soak`: every proof in tests/proofs at length, on both databases; `make proofs`: briefly. `SEED=` replays a run."""
+"""`make soak`: every proof in tests/proofs at length, on both databases; `make proofs`: briefly. `SEED=` replays."""
 
 import os
 import secrets
