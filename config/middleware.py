@@ -6,8 +6,9 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
-from config.refusal import Refused
+from config.refusal import Invalid, Refused
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -67,6 +68,10 @@ class RefusedMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if _names_the_impossible(exception):
+            exception = Invalid(
+                _("This form names something that cannot exist, so nothing was changed. Reload the page and try again.")
+            )
         if not isinstance(exception, Refused):
             return None
         return refusal_response(request, exception)
@@ -77,6 +82,13 @@ def _not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     page = render(request, "405.html", status=response.status_code)
     page.headers["Allow"] = response.headers["Allow"]
     return page
+
+
+def _names_the_impossible(exception: Exception) -> bool:
+    """Whether the database was asked for a number that is none, or too large: choices look before they check."""
+    return (isinstance(exception, OverflowError) and "SQLite INTEGER" in str(exception)) or (
+        isinstance(exception, ValueError) and " expected a number but got " in str(exception)
+    )
 
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
