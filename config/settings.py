@@ -160,6 +160,8 @@ LOGGING = {
     "loggers": {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},
+        # Anybody may send any host name; a traceback for each would bury what matters.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 
@@ -174,6 +176,6 @@ MEGABYTES_PER_CONVERSATION = environment.number("MEGABYTES_PER_CONVERSATION", 25
 # Where a virus scanner listens, like clamav://127.0.0.1:3310; empty: files are not scanned.
 FILE_SCANNER = environment.scanner()
 AGENT_GRACE_SECONDS = environment.number("AGENT_GRACE_SECONDS", 60, lowest=1, highest=3600)
-MESSAGES_PER_MINUTE = environment.number("MESSAGES_PER_MINUTE", 60, lowest=1, highest=100_000)
+MESSAGES_PER_MINUTE = environment.number("MESSAGES_PER_MINUTE", 120, lowest=1, highest=100_000)
 SIGN_INS_PER_MINUTE = environment.number("SIGN_INS_PER_MINUTE", 10, lowest=1, highest=100_000)
-CHATS_PER_HOUR = environment.number("CHATS_PER_HOUR", 30, lowest=1, highest=1_000_000)
+CHATS_PER_HOUR = environment.number("CHATS_PER_HOUR", 200, lowest=1, highest=1_000_000)
