@@ -238,12 +238,18 @@ class Try:
             self.names["object_id"] = apps.get_model(found[1], found[2]).objects.order_by("pk").first().pk
 
     def path(self, **swapped):
+        """The address with its words, and what is asked of it."""
+        ask = urlencode(self.fields("ask", **swapped), doseq=True)
+        return self.bare_path(**swapped) + ("?" + ask if ask else "")
+
+    def bare_path(self, **swapped):
         names = {name: str(value) for name, value in (self.names | swapped).items()}
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda word: names[word[1]], self.address)
-        path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda word: names[word[1]], path).removesuffix("$")
-        if ask := self.fields("ask", **swapped):
-            path += "?" + urlencode(ask, doseq=True)
-        return path
+        return re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda word: names[word[1]], path).removesuffix("$")
+
+    def query(self, **values):
+        """What is asked, with other values."""
+        return urlencode(self.fields("ask") | values, doseq=True)
 
     def fields(self, which="send", **swapped):
         values = {}
@@ -286,15 +292,18 @@ class Answer:
 class Watch:
     """What one request writes, and what it would ring for after COMMIT."""
 
-    def __init__(self):
+    def __init__(self, *, keeps_rows=True):
+        self.keeps_rows = keeps_rows
         self.writes = []
+        self.values = []
         self.callbacks = len(connection.run_on_commit)
         self._before = None
 
     def __call__(self, execute, sql, params, many, context):
         if WRITES.match(sql) and "django_session" not in sql:
-            if self._before is None:
+            if self.keeps_rows and self._before is None:
                 self._before = dump()
+            self.values.append(params)
             self.writes.append(sql)
         return execute(sql, params, many, context)
 
@@ -310,9 +319,9 @@ class TakeBack(Exception):
 
 
 @contextmanager
-def undone():
+def undone(*, keeps_rows=True):
     """Whatever happens inside is watched, and did not happen."""
-    watch = Watch()
+    watch = Watch(keeps_rows=keeps_rows)
     try:
         with transaction.atomic(), connection.execute_wrapper(watch):
             yield watch

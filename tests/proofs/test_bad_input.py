@@ -1,0 +1,262 @@
+"""
+P6, first half: no field of any address and no header breaks anything, on either database.
+
+Each value is tried in the very state in which it would do something, and taken back. The running server, its sockets
+and floods are in test_bad_input_and_floods.py.
+"""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+
+from config import rates
+from conversations.actions import messaging
+from conversations.actions.messaging import SURROGATE
+from tests.pages.browsing import KEY
+from tests.proofs import corpus, rights
+from tests.proofs.rights import RIGHTS, Try, World
+
+ADDRESSES = dict(rights.every_address())
+TAKING = [
+    address
+    for address, row in RIGHTS["addresses"].items()
+    if not address.startswith("/admin/") and ("<" in address or {"send", "ask"} & set(row))
+]
+MODELS = [model for model in admin.site._registry if model._meta.label_lower != "conversations.conversation"]
+TOO_MUCH = 500
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+def faults_of(trial, role, method, data, path, what, **options):
+    """What is wrong with the answer to one bad request: a fault of ours, or something stored that nothing can show."""
+    rates.forget_all()
+    with rights.undone(keeps_rows=False) as watch:
+        response = trial.request(role, method, data, path, **options)
+        text = rights.text_of(response)
+        if response.status_code >= TOO_MUCH:
+            yield f"{method} {path[:80]} with {what}: {response.status_code}"
+        if is_unfit(watch.values):
+            yield f"{method} {path[:80]} with {what}: stored what cannot be shown"
+        if "Traceback" in text:
+            yield f"{method} {path[:80]} with {what}: a traceback"
+
+
+def is_unfit(written):
+    """Whether NUL, half a character or a text beyond every limit was to be stored."""
+    texts = [value for values in written for value in values or () if isinstance(value, str)]
+    return any("\0" in text or len(text) > 4_000 or SURROGATE.search(text) for text in texts)
+
+
+def quoted(text):
+    """As a path has it; a browser sends any character, a test client too."""
+    return text.encode(errors="surrogatepass").decode("latin1")
+
+
+def bad_requests(trial, method):
+    """Every field of a form, of the address and of its words, with every text: (what, fields, path)."""
+    fields, asked = trial.body(method) or {}, trial.fields("ask")
+    for name, text in corpus.TEXTS.items():
+        for field in fields:
+            yield f"{name} as {field}", {**fields, field: text}, trial.path()
+        for field in asked:
+            yield f"{name} asked as {field}", fields, trial.bare_path() + "?" + trial.query(**{field: text})
+    for field in fields:
+        yield f"{field} twice", {**fields, field: [fields[field], fields[field]]}, trial.path()
+        yield f"no {field}", {other: fields[other] for other in fields if other != field}, trial.path()
+        yield f"{field} as a list", {f"{field}[]": "x", **fields, field: ["1"] * 1_200}, trial.path()
+
+
+def faults_at(address):
+    """Try everything at one address, as somebody who may do it: (how many, faults)."""
+    row = RIGHTS["addresses"][address]
+    trial = Try(World(row.get("given", "talk")), address, ADDRESSES[address], row)
+    tried, faults = 0, []
+    for method in ("GET", "POST"):
+        roles = [role for role, wanted in rights.expected(row, method).items() if wanted in ("ok", "go")]
+        role = next(
+            (role for role in ("agent_lead", "visitor_a", "anonymous") if role in roles), roles[0] if roles else ""
+        )
+        if address == "/chat/<str:slug>/":
+            role = "ended_visitor"
+        for what, fields, path in bad_requests(trial, method) if role else ():
+            tried += 1
+            faults += faults_of(trial, role, method, fields, path, what)
+    return tried, faults
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", TAKING)
+def test_no_text_in_any_field_breaks_an_address(address):
+    tried, faults = faults_at(address)
+
+    assert faults == []
+    assert tried or "<" in address
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "word",
+    [
+        "chat/{}/",
+        "desk/conversations/{}/",
+        "desk/offers/{}/accept/",
+        "files/{}/",
+        "admin/{}/",
+        "admin/queues/queue/{}/change/",
+        "admin/r/{}/{}/",
+        "admin/agents/agent/{}/password/",
+    ],
+)
+def test_no_word_in_an_address_breaks_it(word):
+    trial = Try(World(), "/", ADDRESSES["/"], {})
+    faults = []
+    for name, text in corpus.TEXTS.items():
+        path = "/" + word.format(*[quoted(text)] * 2)
+        for role in ("visitor_a", "superuser"):
+            for method in ("GET", "POST"):
+                faults += faults_of(trial, role, method, {}, path, name)
+    assert faults == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_text_in_any_field_breaks_a_form_of_admin(model):
+    app, name = model._meta.app_label, model._meta.model_name
+    trial = Try(World(), f"/admin/{app}/{name}/", None, {})
+    pk = apps.get_model(app, name).objects.order_by("pk").first().pk
+    faults = []
+    for path in (f"/admin/{app}/{name}/add/", f"/admin/{app}/{name}/{pk}/change/"):
+        page = trial.request("superuser", "GET", {}, path)
+        if page.status_code != 200:
+            continue
+        fields = rights.form_fields(page.content.decode())
+        for field in fields:
+            for what, text in corpus.SHARP.items():
+                faults += faults_of(trial, "superuser", "POST", {**fields, field: text}, path, f"{what} as {field}")
+    assert faults == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model._meta.label_lower)
+def test_no_search_and_no_filter_breaks_a_list_of_admin(model):
+    app, name = model._meta.app_label, model._meta.model_name
+    trial = Try(World(), f"/admin/{app}/{name}/", None, {})
+    filters = admin_filters(model)
+    faults = []
+    for field in ["q", "p", "o", "all", "e", "_popup", "_to_field", "_facets", "id__exact", "no_such__field", *filters]:
+        for what, text in corpus.NASTY.items():
+            faults += faults_of(trial, "superuser", "GET", {field: text}, trial.address, f"{what} as {field}")
+    for what, text in corpus.NASTY.items():
+        for field in ("action", "_selected_action", "index", "select_across"):
+            data = {"action": "delete_selected", "_selected_action": "1", field: text}
+            faults += faults_of(trial, "superuser", "POST", data, trial.address, f"{what} as {field}")
+    assert faults == []
+
+
+def admin_filters(model):
+    found = []
+    for one in admin.site._registry[model].list_filter:
+        if isinstance(one, str):
+            found += [f"{one}__exact", f"{one}__id__exact", f"{one}__gte"]
+        else:
+            found.append(getattr(one, "parameter_name", "x") or "x")
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", corpus.HEADERS)
+def test_no_header_breaks_a_page(header, settings):
+    settings.TRUSTED_PROXY = header == "X-Forwarded-For"
+    trial = Try(World(), "/", ADDRESSES["/"], {})
+    name = "CONTENT_TYPE" if header == "Content-Type" else "HTTP_" + header.upper().replace("-", "_")
+    faults = []
+    for value in corpus.HEADERS[header]:
+        for role, method, path in pages_of(trial.world):
+            data = {"name": "Zoe", "question": "Why?", "key": KEY, "text": "Hi", "username": "x", "next": value}
+            faults += faults_with(trial, role, method, path, data, name, value)
+    assert faults == []
+
+
+def pages_of(world):
+    """Who asks for what, with a header that is wrong."""
+    return [
+        ("visitor_a", "GET", "/chat/current/"),
+        ("visitor_a", "POST", "/chat/current/messages/"),
+        ("ended_visitor", "POST", "/chat/orders/"),
+        ("agent_lead", "GET", "/desk/"),
+        ("anonymous", "POST", "/sign-in/"),
+        ("agent_lead", "POST", "/language/"),
+        ("visitor_a", "GET", f"/files/{world.file.handle}/"),
+        ("superuser", "GET", "/admin/"),
+        ("anonymous", "GET", "/static/css/base.css"),
+        ("anonymous", "GET", "/metrics"),
+    ]
+
+
+def faults_with(trial, role, method, path, data, name, value):
+    if name == "CONTENT_TYPE":
+        if method != "POST":
+            return []
+        # `post` would encode the body itself, as the header says.
+        extra = {"method": "POST", "content_type": value, "data": b"text=Hi&key=" + KEY.encode()}
+    else:
+        extra = {"data": data, name: value}
+    rates.forget_all()
+    client = Client(raise_request_exception=False)
+    client.handler = rights.HANDLER
+    client.cookies.load(trial.world.cookies[role])
+    with rights.undone(keeps_rows=False):
+        response = getattr(client, "generic" if name == "CONTENT_TYPE" else method.lower())(path=path, **extra)
+        rights.text_of(response)
+    return [f"{method} {path} with {name} {value[:40]!r}: {response.status_code}"] * (response.status_code >= TOO_MUCH)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", corpus.BYTES)
+def test_no_bytes_of_a_form_break_anything(name):
+    trial = Try(World(), "/", ADDRESSES["/"], {})
+    value, faults = corpus.BYTES[name], []
+    for role, path, form in [
+        ("visitor_a", "/chat/current/messages/", b"key=" + KEY.encode() + b"&text=%s"),
+        ("ended_visitor", "/chat/orders/", b"name=%s&question=%s&email=%s&page=%s"),
+        ("agent_lead", f"/desk/conversations/{trial.world.talk.pk}/messages/", b"note=1&text=%s"),
+        ("anonymous", "/sign-in/", b"username=%s&password=%s&next=%s"),
+        ("superuser", "/admin/agents/idlereason/add/", b"name=%s&is_in_use=on"),
+    ]:
+        body = form.replace(b"%s", value)
+        kind = {"content_type": "application/x-www-form-urlencoded"}
+        faults += faults_of_body(trial, role, path, body, kind)
+        faults += faults_of_body(trial, role, path + "?q=" + value.decode("latin1"), body, kind)
+    assert faults == []
+
+
+def faults_of_body(trial, role, path, body, kind):
+    client = Client(raise_request_exception=False)
+    client.handler = rights.HANDLER
+    client.cookies.load(trial.world.cookies[role])
+    rates.forget_all()
+    with rights.undone(keeps_rows=False) as watch:
+        response = client.post(path, body, **kind)
+        if response.status_code >= TOO_MUCH or is_unfit(watch.values):
+            yield f"{path} with {body[:60]!r}: {response.status_code}"
+
+
+# The proof turns red with this
+
+
+def clean_without_looking(draft):
+    if not KEY.fullmatch(draft.key):  # noqa: F821
+        raise Invalid("no key")  # noqa: F821
+    return draft.text[:LONGEST_MESSAGE]  # noqa: F821
+
+
+@pytest.mark.django_db
+def test_mutant_a_text_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr(messaging.clean, "__code__", clean_without_looking.__code__)
+
+    assert any("with NUL" in fault for fault in faults_at("/chat/current/messages/")[1])
