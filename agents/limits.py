@@ -2,12 +2,12 @@
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 
-from config.rates import check_everywhere
+from config.rates import check_everywhere, forgive_everywhere
 
 SENTENCE = _("Too many tries to sign in. Try again in %(seconds)s seconds.")
-TRIES_PER_ADDRESS = 5  # so many agents may mistype behind one address
+TRIES_PER_ADDRESS = 20  # so many agents may come to work behind one address
 
 
 def check_sign_in(address: str, username: str) -> None:
@@ -16,6 +16,19 @@ def check_sign_in(address: str, username: str) -> None:
 
     Nobody can lock another out from elsewhere: the name counts only together with the address.
     """
-    often = settings.SIGN_INS_PER_MINUTE
-    check_everywhere(RateLimitItemPerMinute(often), SENTENCE, "sign-in", address, username.casefold()[:150])
-    check_everywhere(RateLimitItemPerMinute(often * TRIES_PER_ADDRESS), SENTENCE, "sign-in", address)
+    check_everywhere(_per_name(), SENTENCE, *_name(address, username))
+    most = settings.SIGN_INS_PER_MINUTE * TRIES_PER_ADDRESS
+    check_everywhere(RateLimitItemPerMinute(most), SENTENCE, "sign-in", address)
+
+
+def signed_in(address: str, username: str) -> None:
+    """Who knew the password was not guessing: his tries count no more."""
+    forgive_everywhere(_per_name(), *_name(address, username))
+
+
+def _per_name() -> RateLimitItem:
+    return RateLimitItemPerMinute(settings.SIGN_INS_PER_MINUTE)
+
+
+def _name(address: str, username: str) -> tuple[str, str, str]:
+    return ("sign-in", address, username.casefold()[:150])

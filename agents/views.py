@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from agents import actions
 from agents.forms import SoundsForm
-from agents.limits import check_sign_in
+from agents.limits import check_sign_in, signed_in
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
 from config.addresses import address_of
@@ -45,6 +45,7 @@ class SignInView(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
+        signed_in(address_of(self.request), self.request.POST.get("username", ""))
         actions.sign_in(form.get_user().pk)
         return response
 

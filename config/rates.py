@@ -42,6 +42,15 @@ def check_everywhere(item: RateLimitItem, sentence: "str | Promise", *who: str) 
         _refuse_beyond(_counts_here, item, sentence, who)
 
 
+def forgive_everywhere(item: RateLimitItem, *who: str) -> None:
+    """Forget what was counted: it was no guessing."""
+    try:
+        _counts_everywhere.clear(item, *who)
+    except StorageError as problem:
+        logger.warning("Rates are counted by each process alone (%s).", problem)
+        _counts_here.clear(item, *who)
+
+
 def forget_all() -> None:
     """Start counting anew in this process."""
     _here.reset()

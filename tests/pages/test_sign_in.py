@@ -85,6 +85,15 @@ def test_who_tries_too_often_is_told_when_to_try_again_and_the_others_are_let_in
     assert other["Location"] == elsewhere["Location"] == HOME
 
 
+def test_who_knows_the_password_is_never_slowed_down(lucia, settings):
+    settings.SIGN_INS_PER_MINUTE = 2
+    here = {"REMOTE_ADDR": somewhere()}
+
+    answers = [Client().post(SIGN_IN, {"username": "lucia", "password": PASSWORD}, **here) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [302] * 5
+
+
 def test_signing_in_renews_the_session_and_a_new_password_ends_the_others(lucia):
     here, elsewhere = Client(), Client()
     here.cookies["sessionid"] = elsewhere.cookies["sessionid"] = "planted-by-somebody-else"
