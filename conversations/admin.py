@@ -51,7 +51,7 @@ class ReasonFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        if value.isdecimal() and int(value) <= LARGEST_NUMBER:
+        if value.isdecimal() and len(value) < 19:
             return queryset.filter(closing_reason=int(value))
         return queryset.filter(system_reason=value)
 
