@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -84,11 +85,13 @@ def _not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return page
 
 
+IMPOSSIBLE = ("SQLite INTEGER", " expected a number but got ", "NUL (0x00)")
+
+
 def _names_the_impossible(exception: Exception) -> bool:
-    """Whether the database was asked for a number that is none, or too large: choices look before they check."""
-    return (isinstance(exception, OverflowError) and "SQLite INTEGER" in str(exception)) or (
-        isinstance(exception, ValueError) and " expected a number but got " in str(exception)
-    )
+    """Whether the database was asked for what no row can be: choices and filters look before they check."""
+    is_about_values = isinstance(exception, (OverflowError, ValueError, DataError))
+    return is_about_values and any(words in str(exception) for words in IMPOSSIBLE)
 
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
