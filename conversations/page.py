@@ -172,12 +172,16 @@ class Page:
     async def _catch_up(self) -> None:
         raise NotImplementedError
 
-    async def _show_lines(self, conversation_id: int, messages: list[Message]) -> None:
-        """Send lines that follow exactly what the page has; otherwise let it catch up."""
+    async def _show_lines(self, conversation_id: int, messages: list[Message], *, is_all: bool = False) -> None:
+        """
+        Send lines that follow exactly what the page has; otherwise let it catch up.
+
+        `is_all`: they were read from the database, so nothing else follows what the page has.
+        """
         fresh = [message for message in messages if message.number > self.sent]
         if not fresh:
             return
-        if fresh[0].number != self.sent + 1:
+        if fresh[0].number != self.sent + 1 and not is_all:
             self._is_behind = True
             return
         await self._send(lines_frame(conversation_id, fresh, self.audience, self.language))
@@ -222,7 +226,7 @@ class VisitorPage(Page):
 
     async def _catch_up(self) -> None:
         while messages := await in_thread(missing_lines_of_visitor)(self.conversation_id, self.sent):
-            await self._show_lines(self.conversation_id, messages)
+            await self._show_lines(self.conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
         line = self.pages.line_for(self)
@@ -333,7 +337,7 @@ class DeskPage(Page):
                 return  # the next refresh says so
             if not messages or conversation_id != self.open_id:
                 return
-            await self._show_lines(conversation_id, messages)
+            await self._show_lines(conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
         view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)

@@ -39,7 +39,7 @@ async def test_a_socket_from_another_origin_is_not_opened(portal, origin):
         async with talk.desk(portal, origin=origin.format(port=portal.port)):
             pass
 
-    assert refusal.value.response.status_code == 403
+    assert refusal.value.response.status_code in (400, 403)  # 400: the server itself takes no such origin
 
 
 async def test_a_trusted_origin_may_open_a_socket(start_portal):
@@ -125,7 +125,7 @@ async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal):
         await desk.send("open", conversation=talk.id, last=0)
         await desk.send("seen", conversation=talk.id, number=1)
         await desk.send("ping")
-        await desk.until(lambda: desk.frames[-1]["is"] == "pong", "a pong")
+        await desk.until(lambda: any(frame["is"] == "pong" for frame in desk.frames), "a pong")
         await in_database(make.message, talk.conversation, "A line of its own", number=99)
         await chat.until_line(99)
         assert set(desk.lines) <= set(lines) | {2}  # the sentence that it went back to its queue
@@ -151,7 +151,7 @@ async def test_a_desk_that_asks_for_somebody_elses_conversation_gets_nothing_of_
     async with Page(portal, path, talk.agent_cookie) as desk:
         await desk.until_drawn()
         await desk.send("ping")
-        await desk.until(lambda: desk.frames[-1]["is"] == "pong", "a pong")
+        await desk.until(lambda: any(frame["is"] == "pong" for frame in desk.frames), "a pong")
 
     assert desk.lines == {}
     assert f"panel-{other.id}" not in desk.shown
