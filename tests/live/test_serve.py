@@ -25,6 +25,11 @@ from tests.portals import ROOT
 LINE_SECONDS = 20
 
 
+def hear_ctrl_c():
+    """Also where the tests run in the background of a shell, whose children ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class SmallServer:
     """tests/live/small_server.py as a process, and what it said."""
 
@@ -37,7 +42,7 @@ class SmallServer:
         with listening:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()], text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_ctrl_c,
             )  # fmt: skip
         self.lines = []
         self.news = threading.Condition()
