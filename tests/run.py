@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNTED = ("passed", "failed", "errors", "skipped", "left out")
 # Nothing was collected: no part of `make test` may be empty.
 NOTHING = 5
+# A proof: `make proofs` runs it with the others.
+ATTACK = "tests/browser/test_under_attack.py"
 
 
 def main(arguments):
@@ -50,7 +52,9 @@ def in_browser(arguments):
     except Exception as problem:
         print(f"\n== In the browser\n{problem}", flush=True)
         return {"part": "In the browser", "code": 1, "counts": {"errors": 1}, "ran_on": {"Chromium": "missing"}}
-    result = run("In the browser", "sqlite", ["tests/browser", *arguments])
+    # A story that fails is told once more, and both are printed: two processes and a browser share the machine's cores.
+    again = ["--reruns", "1", "-rR", f"--ignore={ATTACK}"]
+    result = run("In the browser", "sqlite", ["tests/browser", *again, *arguments])
     result["ran_on"]["Chromium"] = version
     return result
 

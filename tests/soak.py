@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 
-from tests.run import counts_text, run
+from tests.run import ATTACK, counts_text, run
 
 
 def main(arguments):
@@ -19,6 +19,7 @@ def main(arguments):
         run("SQLite", "sqlite", [*(arguments or ["tests/proofs"]), "-rA"]),
         run("PostgreSQL and Valkey", "postgresql", [*(arguments or ["tests/proofs"]), "-rA"]),
     ]
+    results.append(run("A browser under attack", "sqlite", [ATTACK, "-rA"]))
     for result in results:
         print(f"{result['part']}: {counts_text(result['counts'])}")
     print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")
