@@ -80,6 +80,7 @@ async def test_a_key_that_comes_again_is_one_message_with_the_same_answer(server
         posted = await asyncio.to_thread(post, server, talk, its_key, "Hello")
     async with talk.chat(server) as later:
         after_coming_back = await later.say("Hello", its_key=its_key)
+        await later.until_line(2)
 
     assert first == again == elsewhere == posted == after_coming_back
     assert await in_database(count, talk, its_key) == 1
