@@ -67,13 +67,18 @@ function ring() {
   tell("ring", { sound: settings.sound, volume: Number(settings.volume) });
 }
 
-/** Ring, if sound is allowed and no other desk of the agent rings; otherwise say that a click is needed. */
+/**
+ * Ring, if sound is allowed and no other desk of the agent rings; otherwise say that a click is needed.
+ *
+ * A desk that takes over from another goes on at its pace: the other has just rung, or the request has just been
+ * answered there and this desk hears of it in a moment.
+ */
 function compete() {
   const isHeard = context?.state === "running";
   if (hint()) hint().hidden = !isWanted || isHeard;
   if (!isWanted || !isHeard || letGo) return;
-  letGo = holdAlone("ring", () => {
-    ring();
+  letGo = holdAlone("ring", (hasWaited) => {
+    if (!hasWaited) ring();
     timer = setInterval(ring, RING_EVERY);
   });
 }

@@ -27,7 +27,7 @@ export function isInFront() {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
-/** Call `onHeld` when this desk is the one to do something; answers how to let go of it. */
+/** Call `onHeld` when this desk is the one to do something, with whether it had to wait; answers how to let go of it. */
 export function holdAlone(what, onHeld) {
   return hold(`livedesk-${what}-${agent}`, "exclusive", onHeld);
 }
@@ -58,17 +58,21 @@ export async function isDeskInFront(conversation = null) {
 
 function hold(name, mode, onHeld) {
   if (!locks) {
-    onHeld();
+    onHeld(false);
     return () => {};
   }
   const wait = new AbortController();
   let release;
   const released = new Promise((done) => (release = done));
-  const begin = () => {
-    if (!wait.signal.aborted) onHeld();
+  const begin = (hasWaited) => {
+    if (!wait.signal.aborted) onHeld(hasWaited);
     return released;
   };
-  locks.request(name, { mode, signal: wait.signal }, begin).catch(() => {}); // given up before it was free
+  const queueUp = () => locks.request(name, { mode, signal: wait.signal }, () => begin(true));
+  locks
+    .request(name, { mode, ifAvailable: true }, (lock) => (lock ? begin(false) : "taken"))
+    .then((answer) => answer === "taken" && queueUp())
+    .catch(() => {}); // given up before it was free
   return () => {
     wait.abort();
     release();
