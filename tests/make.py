@@ -39,6 +39,12 @@ from conversations.states import (
 from queues.models import ClosingReason, Holiday, OpeningHours, Queue, QueueMembership, Weekday
 
 SUPERVISORS = "Supervisors"
+# The migrations that give the group its rights, in their order.
+RIGHTS = [
+    ("0002_supervisors_group", "make_group_in"),
+    ("0004_supervisors_keep_texts", "add_rights_in"),
+    ("0006_file_types", "give_permissions"),
+]
 LEASE = dt.timedelta(hours=1)
 numbers = itertools.count(1)
 
@@ -102,13 +108,11 @@ def superuser(name: str = "Root", **fields: Any) -> Agent:
 
 def supervisors() -> Group:
     """The group of the migration; made again where a test that commits has emptied the tables."""
-    group = Group.objects.filter(name=SUPERVISORS).first()
-    if group is None:
-        migration = import_module("conversations.migrations.0002_supervisors_group")
-        migration.make_group_in(apps, connection.alias)
-        import_module("conversations.migrations.0004_supervisors_keep_texts").add_rights_in(apps, connection.alias)
-        group = Group.objects.get(name=SUPERVISORS)
-    return group
+    found = Group.objects.filter(name=SUPERVISORS, permissions__codename="supervise_conversation")
+    if not found.exists():
+        for migration, gives in RIGHTS:
+            getattr(import_module(f"conversations.migrations.{migration}"), gives)(apps, connection.alias)
+    return found.get()
 
 
 def file_types() -> None:
