@@ -1,6 +1,7 @@
 """Agents (the users), their states, and the reasons for being idle."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -22,6 +23,10 @@ class AgentManager(UserManager["Agent"]):
     def lock(self, agent_id: int) -> "Agent":
         """The agent's row, locked until the transaction ends (on SQLite the transaction itself is the lock)."""
         return self.select_for_update(no_key=True).get(pk=agent_id)
+
+    def lock_all(self, agent_ids: Iterable[int]) -> "list[Agent]":
+        """These agents' rows, locked in the order of their keys: two who lock the same ones never wait crosswise."""
+        return list(self.select_for_update(no_key=True).filter(pk__in=set(agent_ids)).order_by("pk"))
 
 
 class IdleReason(models.Model):

@@ -6,12 +6,14 @@ from django.db import transaction
 
 from agents.models import Agent
 from config.clock import database_now
+from conversations.actions.guests import end_conference
 from conversations.actions.leads import lock_for_lead
 from conversations.actions.lines import announce_change, announce_line, write_event
+from conversations.actions.notes import clean_note
 from conversations.actions.offers import withdraw_of
 from conversations.errors import AlreadyEnded, NotEndedYet, NotNow, ReasonMissing, WrongReason
-from conversations.models import Conversation, Participant
-from conversations.states import OPEN_STATES, EventKind, Party, Remark, Role, State, SystemReason
+from conversations.models import Conversation
+from conversations.states import OPEN_STATES, EventKind, Party, Remark, State, SystemReason
 from queues.models import ClosingReason
 
 
@@ -52,7 +54,7 @@ def finish(conversation_id: int, reason_id: int | None, *, by: Agent, note: str 
     if conversation.state != State.WRAP_UP:
         raise NotEndedYet
     reason = _reason(conversation, reason_id)
-    _close(conversation, at=database_now(), by=by, closing_reason=reason, wrap_up_note=note)
+    _close(conversation, at=database_now(), by=by, closing_reason=reason, wrap_up_note=clean_note(note))
     return conversation
 
 
@@ -62,7 +64,7 @@ def finish_by_supervisor(conversation_id: int, reason_id: int | None, *, by: Age
     conversation = Conversation.objects.lock(pk=conversation_id)
     if conversation.state == State.CLOSED:
         raise AlreadyEnded
-    reason = _reason(conversation, reason_id)
+    reason, note = _reason(conversation, reason_id), clean_note(note)
     now = database_now()
     if conversation.state == State.ACTIVE:
         _wrap_up(conversation, at=now, ended_by=Party.SYSTEM, by=by)
@@ -119,8 +121,7 @@ def _wrap_up(
     if conversation.state not in OPEN_STATES:
         raise AlreadyEnded
     withdraw_of(conversation, at=at)
-    guests = list(conversation.participants.filter(role=Role.GUEST, left_at=None))
-    Participant.objects.filter(pk__in=[guest.pk for guest in guests]).update(left_at=at)
+    left = end_conference(conversation, at=at, by=by)
     limit = conversation.queue.wrap_up_limit_seconds
     conversation.move_to(
         State.WRAP_UP,
@@ -135,7 +136,7 @@ def _wrap_up(
     )
     write_event(conversation, EventKind.ENDED, at=at, about=by, ended_by=ended_by, remark=remark)
     leads = conversation.participants.filter(left_at=None).values_list("agent_id", flat=True)
-    announce_change(conversation, *leads, *(guest.agent_id for guest in guests))
+    announce_change(conversation, *leads, *left)
     announce_line(conversation.queue_id)
 
 

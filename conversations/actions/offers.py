@@ -11,6 +11,7 @@ from config import metrics
 from config.clock import database_now
 from config.live import announce
 from conversations import groups
+from conversations.actions.guests import guests_of, let_go
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note, write_remark
 from conversations.errors import AgentFull, AgentNotAvailable, MustNotDecline, NotNow, OfferGone, OfferPending
 from conversations.load import load_of
@@ -168,9 +169,8 @@ def settle(offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None
     Who asked a colleague is told by the next sweep (`tell_sender`): the line needs the conversation's lock, which not
     every ending holds.
     """
-    is_sender_told = (
-        offer.made_by_id is None or state == OfferState.ACCEPTED or (by is not None and by.pk == offer.made_by_id)
-    )
+    is_taken_back = state == OfferState.WITHDRAWN and by is not None
+    is_sender_told = offer.made_by_id is None or state == OfferState.ACCEPTED or is_taken_back
     ended = Offer.objects.filter(pk=offer.pk, state=OfferState.PENDING).update(
         state=state, settled_at=at, is_sender_told=is_sender_told
     )
@@ -186,7 +186,11 @@ def settle(offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None
 
 @transaction.atomic
 def tell_sender(offer_id: int) -> bool:
-    """Tell who asked a colleague, in the thread and on his desk, how it ended without an accept. Safe to repeat."""
+    """
+    Tell who leads the conversation, in the thread and on his desk, how asking a colleague ended without an accept.
+
+    Mostly he asked himself; when its lead was lost meanwhile, whoever took his place goes on. Safe to repeat.
+    """
     conversation = Conversation.objects.lock(offers=offer_id)
     offer = conversation.offers.select_related("agent").get(pk=offer_id)
     if offer.is_sender_told or offer.made_by_id is None:
@@ -196,7 +200,8 @@ def tell_sender(offer_id: int) -> bool:
         return False
     now = database_now()
     write_remark(conversation, EVENT_OF[OfferState(offer.state)], at=now, about=offer.agent, offered=offer.kind)
-    announce(groups.desk(offer.made_by_id), "told", offer=offer.pk)
+    for lead in conversation.participants.filter(role=Role.LEAD, left_at=None):
+        announce(groups.desk(lead.agent_id), "told", offer=offer.pk)
     return True
 
 
@@ -230,8 +235,10 @@ def _take_over(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt
     """The agent becomes the lead in the sender's place; a conference ends first."""
     if conversation.state != State.ACTIVE:
         raise NotNow
-    others = list(conversation.participants.filter(left_at=None).exclude(agent=agent))
-    conversation.participants.filter(pk__in=[one.pk for one in others]).update(left_at=at)
+    left = let_go(conversation, [guest for guest in guests_of(conversation) if guest.agent_id != agent.pk], at=at)
+    leads = conversation.participants.filter(role=Role.LEAD, left_at=None)
+    left += leads.values_list("agent_id", flat=True)
+    leads.update(left_at=at)
     _place, _is_new = conversation.participants.update_or_create(
         agent=agent, left_at=None, defaults={"role": Role.LEAD}, create_defaults={"role": Role.LEAD, "joined_at": at}
     )
@@ -239,7 +246,7 @@ def _take_over(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt
     if offer.note and offer.made_by is not None:
         write_note(conversation, offer.note, at=at, by=offer.made_by)
     write_event(conversation, EventKind.LEAD_CHANGED, at=at, about=agent)
-    announce_change(conversation, *(one.agent_id for one in others))
+    announce_change(conversation, *left)
     announce_line(conversation.queue_id)
 
 

@@ -8,9 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
+from conversations.actions.guests import end_conference, guests_of
 from conversations.actions.leads import lock_active_for_lead, require_lead
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note
-from conversations.actions.messaging import clean_note
+from conversations.actions.notes import clean_note
 from conversations.actions.offers import offer_to, settle, touch, withdraw_of
 from conversations.actions.opening import order_key
 from conversations.errors import NothingToCancel, NotNow, NotToYourself, OfferPending, QueueClosed, QueueGone
@@ -35,9 +36,9 @@ def to_agent(conversation_id: int, agent_id: int, *, by: Agent, note: str = "") 
 
 @transaction.atomic
 def cancel(conversation_id: int, *, by: Agent) -> None:
-    """The lead takes back what he asked of a colleague, transfer or conference, before it is answered."""
+    """The lead takes back what was asked of a colleague, transfer or conference, before it is answered."""
     conversation = lock_active_for_lead(conversation_id, by)
-    offer = conversation.offers.filter(state=OfferState.PENDING, made_by=by).first()
+    offer = conversation.offers.filter(state=OfferState.PENDING).first()
     if offer is None:
         raise NothingToCancel
     settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by)
@@ -47,12 +48,14 @@ def cancel(conversation_id: int, *, by: Agent) -> None:
 @transaction.atomic
 def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") -> Conversation:
     """
-    Put an active conversation in line, in its own queue or another open one, at its first queuing moment.
+    Put an active conversation in line, in an open queue, at its first queuing moment.
 
-    Its lead may, and whoever supervises conversations. The note is for the colleagues who read the thread next.
+    Its lead may, and whoever supervises conversations, who may send it back to its own queue even after hours. The
+    note is for the colleagues who read the thread next.
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
-    if not by.has_perm("conversations.supervise_conversation"):
+    is_supervised = by.has_perm("conversations.supervise_conversation")
+    if not is_supervised:
         require_lead(conversation, by)
         if conversation.offers.filter(state=OfferState.PENDING).exists():
             raise OfferPending
@@ -62,7 +65,8 @@ def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") 
     if queue is None:
         raise QueueGone(_("This queue is not in use any more. Choose another one."))
     now = database_now()
-    if queue.pk != conversation.queue_id and not hours.is_open(queue, now):
+    is_sent_back = is_supervised and queue.pk == conversation.queue_id
+    if not is_sent_back and not hours.is_open(queue, now):
         raise QueueClosed(_("This queue is closed at the moment. Choose one that is open."))
     if note := clean_note(note):
         write_note(conversation, note, at=now, by=by)
@@ -75,19 +79,22 @@ def replace_lost_lead(conversation_id: int) -> bool:
     """
     The lead is Offline past the grace: the first guest becomes lead; without one it goes back to its queue.
 
-    Safe to call twice and too early: answers whether it did anything.
+    A guest who is Offline himself is passed over. Safe to call twice and too early: answers whether it did anything.
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     if conversation.state != State.ACTIVE:
         return False
-    lead = conversation.participants.select_related("agent").filter(role=Role.LEAD, left_at=None).first()
+    lead = conversation.participants.filter(role=Role.LEAD, left_at=None).first()
     now = database_now()
     if lead is not None:
-        if Agent.objects.lock(lead.agent_id).state != AgentState.OFFLINE:
+        guests = guests_of(conversation)
+        agents = Agent.objects.lock_all([lead.agent_id, *(guest.agent_id for guest in guests)])
+        there = {agent.pk for agent in agents if agent.state != AgentState.OFFLINE}
+        if lead.agent_id in there:
             return False
         if conversation.offers.filter(state=OfferState.PENDING, kind=OfferKind.TRANSFER).exists():
             return False  # a colleague may still take it over
-        guest = conversation.participants.filter(role=Role.GUEST, left_at=None).order_by("joined_at", "pk").first()
+        guest = next((guest for guest in guests if guest.agent_id in there), None)
         if guest is not None:
             _promote(conversation, lead, guest, at=now)
             return True
@@ -118,7 +125,8 @@ def _requeue(
 ) -> None:
     """Active → waiting, with the first queuing moment; everybody leaves the thread."""
     withdraw_of(conversation, at=at)
-    left = list(conversation.participants.filter(left_at=None).values_list("agent_id", flat=True))
+    left = end_conference(conversation, at=at, by=by)
+    left += conversation.participants.filter(left_at=None).values_list("agent_id", flat=True)
     conversation.participants.filter(left_at=None).update(left_at=at)
     came_from = conversation.queue_id
     conversation.move_to(

@@ -2,12 +2,14 @@
 
 import pytest
 
-from agents.models import Agent
-from conversations.actions import closing, conferences, deadlines, messaging, offers, transfers
+from config import live
+from conversations import groups
+from conversations.actions import closing, conferences, messaging, offers, transfers
 from conversations.errors import Gone, NothingToEnd, OfferGone
 from conversations.load import load_of
-from conversations.states import MessageKind, OfferKind, OfferState, Party, Role, State
+from conversations.states import EventKind, MessageKind, OfferKind, OfferState, Party, Role, State
 from tests import make
+from tests.conversations.moments import gone, sweep
 from tests.rows import fresh, refuses
 
 pytestmark = pytest.mark.django_db
@@ -31,17 +33,6 @@ def sofia():
 @pytest.fixture
 def talk(lucia):
     return make.active_conversation(lead=lucia)
-
-
-def gone(agent):
-    """No desk of the agent has been open for longer than the grace."""
-    Agent.objects.filter(pk=agent.pk).update(seen_at=make.ago(61), connected_until=make.ago(61))
-
-
-def sweep():
-    """Whatever is due is done, and what follows from it."""
-    while deadlines.sweep():
-        pass
 
 
 def guests_of(conversation):
@@ -146,6 +137,47 @@ def test_the_end_ends_the_conference_first(talk, lucia, jonas):
     assert (fresh(talk).state, guests_of(talk), load_of(jonas)) == (State.WRAP_UP, [], 0)
 
 
+def ended_by_the_lead(talk, lucia):
+    closing.end(talk.pk, by=lucia)
+
+
+def ended_by_the_visitor(talk, lucia):
+    closing.end_by_visitor(talk.pk)
+
+
+def put_in_line(talk, lucia):
+    transfers.to_queue(talk.pk, make.queue("Returns").pk, by=lucia)
+
+
+def handed_to_a_colleague(talk, lucia):
+    wanjiru = make.agent("Wanjiru")
+    offers.accept(transfers.to_agent(talk.pk, wanjiru.pk, by=lucia).pk, by=wanjiru)
+
+
+@pytest.mark.parametrize("act", [ended_by_the_lead, ended_by_the_visitor, put_in_line, handed_to_a_colleague])
+def test_whatever_ends_the_conference_each_guest_has_left_in_history_and_thread(talk, lucia, jonas, sofia, act):
+    invited(talk, jonas, lucia)
+    invited(talk, sofia, lucia)
+
+    act(talk, lucia)
+
+    left = talk.events.filter(kind=EventKind.LEFT).order_by("pk")
+    assert [event.details["agent"] for event in left] == [jonas.pk, sofia.pk]
+    lines = talk.messages.filter(event=EventKind.LEFT).order_by("number")
+    assert [line.details["name"] for line in lines] == ["Jonas", "Sofía"]
+    assert lines.last().number < talk.messages.order_by("number").last().number
+
+
+def test_the_guest_who_takes_over_has_not_left(talk, lucia, jonas, sofia):
+    invited(talk, jonas, lucia)
+    invited(talk, sofia, lucia)
+
+    offers.accept(transfers.to_agent(talk.pk, sofia.pk, by=lucia).pk, by=sofia)
+
+    assert (lead_of(talk), guests_of(talk)) == (sofia, [])
+    assert [line.details["name"] for line in talk.messages.filter(event=EventKind.LEFT)] == ["Jonas"]
+
+
 def test_a_lost_lead_is_replaced_by_the_first_guest(talk, lucia, jonas, sofia):
     invited(talk, jonas, lucia)
     invited(talk, sofia, lucia)
@@ -155,6 +187,59 @@ def test_a_lost_lead_is_replaced_by_the_first_guest(talk, lucia, jonas, sofia):
 
     assert (lead_of(talk), guests_of(talk)) == (jonas, [sofia])
     assert (load_of(lucia), fresh(talk).state) == (0, State.ACTIVE)
+
+
+def test_a_guest_who_is_lost_too_is_passed_over(talk, lucia, jonas, sofia):
+    invited(talk, jonas, lucia)
+    invited(talk, sofia, lucia)
+    gone(lucia)
+    gone(jonas)
+
+    sweep()
+
+    assert (lead_of(talk), guests_of(talk)) == (sofia, [jonas])
+    taken_over = talk.messages.filter(event=EventKind.LEAD_CHANGED)
+    assert [line.details["name"] for line in taken_over] == ["Sofía"]
+
+
+def test_with_every_guest_lost_too_it_goes_back(talk, lucia, jonas):
+    invited(talk, jonas, lucia)
+    gone(lucia)
+    gone(jonas)
+
+    sweep()
+
+    assert (fresh(talk).state, guests_of(talk)) == (State.WAITING, [])
+    assert not talk.messages.filter(event=EventKind.LEAD_CHANGED).exists()
+
+
+def test_who_took_a_lost_leads_place_can_take_its_invitation_back(talk, lucia, jonas, sofia):
+    invited(talk, jonas, lucia)
+    offer = conferences.invite(talk.pk, sofia.pk, by=lucia)
+    gone(lucia)
+    sweep()
+
+    transfers.cancel(talk.pk, by=jonas)
+
+    assert (fresh(offer).state, load_of(sofia)) == (OfferState.WITHDRAWN, 0)
+    assert fresh(offer).is_sender_told
+
+
+def test_who_took_a_lost_leads_place_is_told_how_its_invitation_ended(
+    talk, lucia, jonas, sofia, monkeypatch, django_capture_on_commit_callbacks
+):
+    rings = []
+    monkeypatch.setattr(live, "send_rings", rings.extend)
+    invited(talk, jonas, lucia)
+    offer = conferences.invite(talk.pk, sofia.pk, by=lucia)
+    gone(lucia)
+    sweep()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        offers.decline(offer.pk, by=sofia)
+        sweep()
+
+    assert [ring["group"] for ring in rings if ring["what"] == "told"] == [groups.desk(jonas.pk)]
 
 
 def test_a_lost_lead_without_a_guest_sends_it_back(talk, lucia):

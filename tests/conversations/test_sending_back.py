@@ -54,13 +54,20 @@ def test_a_supervisor_sends_it_back_without_taking_part():
     assert conversation.events.order_by("pk").last().by == vera
 
 
-def test_its_own_queue_takes_it_back_even_after_hours():
+def test_a_supervisor_sends_it_back_to_its_own_queue_even_after_hours():
+    conversation = make.active_conversation(queue=make.closed_queue())
+
+    transfers.to_queue(conversation.pk, conversation.queue_id, by=supervisor())
+
+    assert fresh(conversation).state == State.WAITING
+
+
+def test_its_lead_cannot_choose_a_closed_queue_not_even_its_own():
     lucia = make.agent("Lucía")
     conversation = make.active_conversation(lead=lucia, queue=make.closed_queue())
 
-    transfers.to_queue(conversation.pk, conversation.queue_id, by=lucia)
-
-    assert fresh(conversation).state == State.WAITING
+    with refuses(QueueClosed):
+        transfers.to_queue(conversation.pk, conversation.queue_id, by=lucia)
 
 
 def test_another_queue_that_is_closed_is_refused():

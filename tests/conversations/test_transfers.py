@@ -2,13 +2,14 @@
 
 import pytest
 
-from agents.models import Agent
 from agents.states import AgentState
-from conversations.actions import closing, deadlines, offers, transfers
+from conversations.actions import closing, conferences, offers, transfers
 from conversations.errors import NothingToCancel, NotNow, OfferGone, OfferPending
+from conversations.line import line_of
 from conversations.load import load_of
 from conversations.states import EventKind, MessageKind, OfferKind, OfferState, Role, State
 from tests import make
+from tests.conversations.moments import gone, sweep
 from tests.rows import fresh, nothing_changes, refuses
 
 pytestmark = pytest.mark.django_db
@@ -27,17 +28,6 @@ def jonas():
 @pytest.fixture
 def talk(lucia):
     return make.active_conversation(lead=lucia, waited_seconds=90)
-
-
-def gone(agent):
-    """No desk of the agent has been open for longer than the grace."""
-    Agent.objects.filter(pk=agent.pk).update(seen_at=make.ago(61), connected_until=make.ago(61))
-
-
-def sweep():
-    """Whatever is due is done, and what follows from it."""
-    while deadlines.sweep():
-        pass
 
 
 def people_in(conversation):
@@ -76,6 +66,19 @@ def test_accepted_the_note_is_for_colleagues_alone(talk, lucia, jonas):
 
     note = talk.messages.get(kind=MessageKind.NOTE)
     assert (note.text, note.agent) == ("She moved.", lucia)
+
+
+@pytest.mark.parametrize("act", [transfers.to_agent, conferences.invite])
+def test_a_card_number_in_the_note_is_masked_before_it_is_stored(talk, lucia, jonas, act):
+    offer = act(talk.pk, jonas.pk, by=lucia, note="Card 4111 1111 1111 1111")
+
+    assert fresh(offer).note == "Card •••• 1111"
+
+
+def test_a_card_number_in_the_note_to_a_queue_is_masked_before_it_is_stored(talk, lucia):
+    transfers.to_queue(talk.pk, make.queue("Returns").pk, by=lucia, note="Card 4111 1111 1111 1111")
+
+    assert talk.messages.get(kind=MessageKind.NOTE).text == "Card •••• 1111"
 
 
 def test_a_guest_can_take_the_conversation_over(lucia, jonas):
@@ -171,6 +174,7 @@ def test_the_visitor_ends_while_it_is_offered(talk, lucia, jonas):
 
 
 def test_with_its_sender_gone_it_goes_back_first_in_line(talk, lucia, jonas):
+    make.waiting_conversation(queue=talk.queue, waited_seconds=60)
     offer = transfers.to_agent(talk.pk, jonas.pk, by=lucia)
     gone(lucia)
 
@@ -180,6 +184,7 @@ def test_with_its_sender_gone_it_goes_back_first_in_line(talk, lucia, jonas):
     talk = fresh(talk)
     assert talk.state == State.WAITING
     assert people_in(talk) == []
+    assert line_of(talk.queue_id).place(talk.pk) == 1
 
 
 def test_to_a_queue_it_waits_there_at_its_first_queuing_moment(talk, lucia):
