@@ -153,6 +153,7 @@ def _gone_visitors(now: dt.datetime) -> list[int]:
 def _silent_visitors(now: dt.datetime) -> list[int]:
     silent = Conversation.objects.annotate(silent_since=Coalesce("asked_if_there_at", "last_message_at")).filter(
         state=State.ACTIVE,
+        is_visitor_here=True,
         queue__inactivity_limit_seconds__gt=0,
         last_line_by=Party.AGENT,
         silent_since__lte=now - _seconds("queue__inactivity_limit_seconds"),

@@ -65,7 +65,9 @@ def visitor_left(conversation_id: int, *, unless_seen_after: dt.datetime | None 
 def _set_here(conversation: Conversation, is_here: bool, kind: EventKind, *, at: dt.datetime) -> None:
     conversation.is_visitor_here = is_here
     conversation.revision += 1
-    conversation.save(update_fields=["is_visitor_here", "revision"])
+    if is_here and conversation.asked_if_there_at is not None:
+        conversation.asked_if_there_at = at  # the time to answer runs while he is there
+    conversation.save(update_fields=["is_visitor_here", "revision", "asked_if_there_at"])
     conversation.log(kind, at=at)
     announce_change(conversation)
 
@@ -119,9 +121,10 @@ def ask_or_end_silent(conversation_id: int) -> bool:
 
 
 def is_silent(conversation: Conversation, now: dt.datetime) -> bool:
-    """Whether the visitor owes an answer for longer than the queue's inactivity limit, since it or the question."""
+    """Whether a visitor who is there owes an answer for longer than the queue's inactivity limit."""
     limit = dt.timedelta(seconds=conversation.queue.inactivity_limit_seconds)
-    if not limit or conversation.state != State.ACTIVE or conversation.last_line_by != Party.AGENT:
+    owes_answer = conversation.state == State.ACTIVE and conversation.last_line_by == Party.AGENT
+    if not limit or not owes_answer or not conversation.is_visitor_here:
         return False
     since = conversation.asked_if_there_at or conversation.last_message_at
     return since is not None and since + limit <= now

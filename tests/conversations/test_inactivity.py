@@ -111,6 +111,29 @@ def test_a_conversation_that_ended_asks_nobody():
         assert not presence.ask_or_end_silent(conversation.pk)
 
 
+def test_a_visitor_who_is_not_there_is_not_asked():
+    conversation = silent_conversation(61)
+    presence.visitor_left(conversation.pk)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.ask_or_end_silent(conversation.pk)
+
+
+def test_a_visitor_who_comes_back_has_as_long_again_to_answer():
+    conversation = silent_conversation(130)
+    put_back(conversation, 61)
+    presence.visitor_left(conversation.pk)
+
+    presence.visitor_came(conversation.pk)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+    put_back(conversation, 61)
+    assert deadlines.sweep() == 1
+    assert fresh(conversation).state == State.WRAP_UP
+
+
 def test_an_answer_lets_the_next_silence_be_asked_about_again():
     lucia = make.agent("Lucía")
     conversation = make.active_conversation(lead=lucia, queue=make.queue(inactivity_limit_seconds=60))
