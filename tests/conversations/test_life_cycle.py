@@ -18,6 +18,7 @@ from conversations.load import load_of
 from conversations.models import Conversation, Offer, Participant
 from conversations.states import MOVES, OfferState, Party, Role, State
 from tests import invariants, make
+from tests.conversations.moments import change
 
 pytestmark = pytest.mark.django_db
 
@@ -284,11 +285,6 @@ def attempt(action, *args, **kwargs):
         return action(*args, **kwargs)
     except Refused:
         return None
-
-
-def change(row, **values):
-    """Put the row's deadline in the past: time passes for it alone."""
-    type(row)._default_manager.filter(pk=row.pk).update(**values)
 
 
 def test_whatever_happens_the_rules_hold():
