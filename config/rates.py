@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from typing import Any
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -22,10 +23,19 @@ _counts_here = MovingWindowRateLimiter(_here)
 def _shared_storage() -> Storage:
     if not settings.REDIS_URL:
         return _here
-    return RedisStorage(settings.REDIS_URL, wrap_exceptions=True, socket_timeout=1, socket_connect_timeout=1)
+    # Portals that share a Redis under names of their own count apart.
+    layer: Any = settings.CHANNEL_LAYERS["default"]["CONFIG"]
+    return RedisStorage(
+        settings.REDIS_URL,
+        key_prefix=f"{layer['prefix']}:rates",
+        wrap_exceptions=True,
+        socket_timeout=1,
+        socket_connect_timeout=1,
+    )
 
 
-_counts_everywhere = MovingWindowRateLimiter(_shared_storage())
+_everywhere = _shared_storage()
+_counts_everywhere = MovingWindowRateLimiter(_everywhere)
 
 
 def check(item: RateLimitItem, sentence: "str | Promise", *who: str) -> None:
@@ -52,8 +62,9 @@ def forgive_everywhere(item: RateLimitItem, *who: str) -> None:
 
 
 def forget_all() -> None:
-    """Start counting anew in this process."""
+    """Start counting anew, in this process and in Redis."""
     _here.reset()
+    _everywhere.reset()
 
 
 def _refuse_beyond(
