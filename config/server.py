@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from daphne.http_protocol import http
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor, tcp
@@ -23,11 +24,43 @@ BACKLOG = 2048
 FRAME_BYTES = 64 * 1024
 # A page that does not read is dropped here; it comes back and catches up from the database.
 UNREAD_BYTES = 4 * 1024 * 1024
+# The headers of a request take a browser a blink, and the slowest line no half minute.
+HEADERS_SECONDS = 30.0
 # Together below the ten seconds that service managers commonly wait.
 REQUESTS_SECONDS = 6.0
 BACKGROUND_SECONDS = 2.5
 # "Service restart": every browser script takes it as a reason to come back.
 COME_BACK = 1012
+
+
+class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
+    """A browser's connection: the headers of each request must arrive in time, however slowly letter follows letter."""
+
+    headers_seconds = HEADERS_SECONDS
+    _headers_due: Any = None
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        # Twisted's own time limit begins anew with every letter.
+        if self.line_mode and self._headers_due is None:
+            self._headers_due = self.callLater(self.headers_seconds, self._give_up)
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        self._stop_waiting()
+        super().allHeadersReceived()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        self._stop_waiting()
+        super().connectionLost(reason)
+
+    def _stop_waiting(self) -> None:
+        if self._headers_due is not None and self._headers_due.active():
+            self._headers_due.cancel()
+        self._headers_due = None
+
+    def _give_up(self) -> None:
+        self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.timeoutConnection()
 
 
 class PageSocket(WebSocketProtocol):  # type: ignore[misc]
@@ -87,6 +120,7 @@ class DrainingServer(Server):  # type: ignore[misc]
 
     def start_background(self) -> None:
         """Start hub, writer and router as the loop's first task (the loop is set, and not yet running)."""
+        self.http_factory.protocol = PromptChannel
         self.ws_factory.protocol = PageSocket
         self.ws_factory.setProtocolOptions(failByDrop=False)
         self.starting = asyncio.get_event_loop().create_task(self._start())

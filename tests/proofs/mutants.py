@@ -1,10 +1,11 @@
 """Broken builds that a server process of its own runs; see broken_serve.py. Each says which promise it breaks."""
 
 import datetime as dt
+import os
 
 from config import server, threads
 from config.threads import in_thread
-from conversations import consumers, pages
+from conversations import consumers, pages, watch
 from conversations.actions import messaging
 from conversations.frames import lines_frame
 from conversations.models import Conversation, Message
@@ -82,3 +83,13 @@ def lose_lines():
 def many_connections():
     """As many threads for the database as there is work, each with its connection."""
     threads.readers._max_workers = 250
+
+
+def no_safety_poll():
+    """What no ring announced is never found."""
+    watch.POLL_SECONDS = 3600
+
+
+def headers_in_time():
+    """Headers have HEADERS_SECONDS: fewer for a test that does not take half a minute, many for the mutant."""
+    server.PromptChannel.headers_seconds = float(os.environ["HEADERS_SECONDS"])
