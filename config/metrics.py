@@ -9,7 +9,7 @@ registry = CollectorRegistry(auto_describe=True)
 sockets = Gauge("livedesk_sockets", "Open sockets of this process.", ["page"], registry=registry)
 reconnects = Counter(
     "livedesk_reconnects",
-    "Pages that came back; lossless when they caught up from where they were.",
+    "Pages that came back after a break; lossless while their thread still has the last line that they had.",
     ["lossless"],
     registry=registry,
 )

@@ -88,6 +88,7 @@ class Connection {
     this.#isWaitingToOpen = false;
     const address = new URL(this.#options.socketUrl(), location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    if (this.#hasBeenOpen) address.searchParams.set("back", "1"); // the server counts who comes back
     let socket;
     try {
       socket = new WebSocket(address);

@@ -109,9 +109,10 @@ class Person:
             await asyncio.sleep(pause)
 
     def _address(self, door):
+        back = "&back=1" if self.opened else ""
         if self.is_agent:
-            return f"{door.socket_url}/ws/desk/?open={self.conversation_id}&last={self.last}"
-        return f"{door.socket_url}/ws/chat/?last={self.last}"
+            return f"{door.socket_url}/ws/desk/?open={self.conversation_id}&last={self.last}{back}"
+        return f"{door.socket_url}/ws/chat/?last={self.last}{back}"
 
     async def _open(self):
         door = self.luck.choice(self.doors)
