@@ -23,7 +23,10 @@ def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to:
             "sentence": str(refusal),
             "retry_after": refusal.retry_after_seconds,
         }
-        return JsonResponse({"frames": [frame]}, status=refusal.status)
+        response = JsonResponse({"frames": [frame]}, status=refusal.status)
+        if refusal.retry_after_seconds is not None:
+            response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        return response
     return JsonResponse({"frames": [posted_frame(posted)]})
 
 
