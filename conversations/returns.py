@@ -19,12 +19,12 @@ async def count_return(page: Page, sent: int) -> None:
     if isinstance(page, DeskPage):
         conversation_id = page.open_id
     try:
-        is_lossless = not sent or await in_thread(has_line)(conversation_id, sent)
+        is_lossless = not sent or (conversation_id and await in_thread(has_line)(conversation_id, sent))
     except DatabaseError:
         return  # it comes back once more, and is counted then
     metrics.reconnects.labels(lossless="yes" if is_lossless else "no").inc()
 
 
-def has_line(conversation_id: int | None, number: int) -> bool:
+def has_line(conversation_id: int, number: int) -> bool:
     """Whether this conversation has a line of this number; they have no gaps."""
     return Conversation.objects.filter(pk=conversation_id, last_number__gte=number).exists()
