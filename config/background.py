@@ -10,7 +10,7 @@ from conversations import figures, scanner
 from conversations.pages import Pages, set_pages
 from conversations.router import Router
 from conversations.watch import Watch
-from conversations.writer import Writer
+from conversations.writer import Marker, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,15 @@ async def start() -> None:
     _hub = Hub()
     set_hub(_hub)
     await _hub.start()
-    writer, router = Writer(), Router(_hub)
-    pages = Pages(_hub, writer)
+    writer, marker, router = Writer(), Marker(), Router(_hub)
+    pages = Pages(_hub, writer, marker)
     set_pages(pages)
     watch = Watch(_hub, pages)
     _tasks.extend(
         asyncio.create_task(_keep(name, run), name=name)
         for name, run in (
             ("writer", writer.run),
+            ("marker", marker.run),
             ("router", router.run),
             ("watch", watch.run),
             ("presence", watch.beat),

@@ -22,13 +22,15 @@ from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
 from conversations.access import conversation_of
-from conversations.actions import presence, reading
+from conversations.actions import presence
 from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
+from conversations.actions.reading import Mark
 from conversations.frames import posted_frame
 from conversations.models import Conversation
 from conversations.page import DeskPage, Page, VisitorPage
 from conversations.pages import current_pages
+from conversations.returns import count_return
 from conversations.states import MessageKind, Party
 
 logger = logging.getLogger(__name__)
@@ -88,9 +90,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.send_frame({"is": "hello", "now": current_pages().now().isoformat()})
         if self.page is not None:
             metrics.sockets.labels(page=self.page.audience).inc()
-            if self.page.sent:
-                metrics.reconnects.labels(lossless="yes").inc()
+            sent = self.page.sent
             self.page.start()
+            if "back" in self.query:
+                await count_return(self.page, sent)
 
     async def enter(self) -> int | None:
         """Make the page; answers a close code instead when the person has no right to it."""
@@ -205,11 +208,11 @@ class ChatConsumer(LiveConsumer):
     async def do_seen(self, frame: dict[str, Any]) -> None:
         """The visitor saw the thread up to a number."""
         number = _count(frame, "number")
-        await in_thread(reading.marked_by_visitor)(self.conversation.pk, delivered=number, read=number)
+        current_pages().marker.note(Mark(self.conversation.pk, number, number))
 
     async def do_got(self, frame: dict[str, Any]) -> None:
         """The visitor's page has the thread up to a number."""
-        await in_thread(reading.marked_by_visitor)(self.conversation.pk, delivered=_count(frame, "number"))
+        current_pages().marker.note(Mark(self.conversation.pk, _count(frame, "number")))
 
     async def do_typing(self, frame: dict[str, Any]) -> None:
         """The visitor is writing."""
@@ -269,12 +272,12 @@ class DeskConsumer(LiveConsumer):
         """The agent saw a thread up to a number."""
         conversation_id = _count(frame, "conversation", most=MOST_ID)
         number = _count(frame, "number")
-        await in_thread(reading.marked_by_agent)(conversation_id, by=self.agent, delivered=number, read=number)
+        current_pages().marker.note(Mark(conversation_id, number, number, self.agent.pk))
 
     async def do_got(self, frame: dict[str, Any]) -> None:
         """A page of the agent has a thread up to a number."""
         conversation_id = _count(frame, "conversation", most=MOST_ID)
-        await in_thread(reading.marked_by_agent)(conversation_id, by=self.agent, delivered=_count(frame, "number"))
+        current_pages().marker.note(Mark(conversation_id, _count(frame, "number"), agent_id=self.agent.pk))
 
     async def do_typing(self, frame: dict[str, Any]) -> None:
         """The agent is writing to the visitor; who does not take part is not heard."""

@@ -13,7 +13,7 @@ from config.threads import in_thread
 from conversations import groups
 from conversations.line import Line, line_of
 from conversations.page import DeskPage, Page, VisitorPage
-from conversations.writer import Writer
+from conversations.writer import Marker, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +54,10 @@ class QueueLine:
 class Pages:
     """All open pages of this process."""
 
-    def __init__(self, hub: Hub, writer: Writer) -> None:
+    def __init__(self, hub: Hub, writer: Writer, marker: Marker) -> None:
         self.hub = hub
         self.writer = writer
+        self.marker = marker
         self.visitors: dict[int, set[VisitorPage]] = defaultdict(set)
         self.desks: dict[int, set[DeskPage]] = defaultdict(set)
         self.lines: dict[int, QueueLine] = {}

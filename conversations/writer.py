@@ -1,5 +1,5 @@
 """
-Group commit: one writer per process stores the messages of all its sockets, a transaction at a time.
+Group commit: one writer per process stores the messages of all its sockets, a transaction at a time; marks likewise.
 
 While one transaction runs, the next batch gathers; nobody is answered before COMMIT. With little traffic a batch is
 one message and adds no delay.
@@ -8,15 +8,18 @@ one message and adds no delay.
 import asyncio
 import logging
 
+from django.db import DatabaseError
 from django.db.utils import InterfaceError, OperationalError
 
 from config.refusal import Refused
 from config.threads import in_thread, writer
 from conversations.actions.messaging import Draft, Posted, post_batch
+from conversations.actions.reading import Mark, mark
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 200
+GATHER_SECONDS = 0.05  # nobody waits for a mark
 PAUSES = (0.1, 0.3, 1.0, 2.0)  # seconds between tries while the database is away
 
 
@@ -68,3 +71,32 @@ class Writer:
                 logger.warning("The database did not take %d messages (%s); trying again.", len(drafts), problem)
                 await asyncio.sleep(pause)
         return await in_thread(post_batch, pool=writer)(drafts)
+
+
+class Marker:
+    """Takes the marks of the sockets and stores the furthest of each, together."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[int, int | None], Mark] = {}
+        self._has_work = asyncio.Event()
+
+    def note(self, told: Mark) -> None:
+        """Store it with the next batch."""
+        before = self._waiting.get(told.whose)
+        self._waiting[told.whose] = told.or_further(before) if before else told
+        self._has_work.set()
+
+    async def run(self) -> None:
+        """Store batch after batch, until cancelled; what the database does not take now waits for it."""
+        while True:
+            await self._has_work.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._has_work.clear()
+            batch, self._waiting = self._waiting, {}
+            try:
+                await in_thread(mark, pool=writer)(list(batch.values()))
+            except DatabaseError as problem:
+                logger.warning("%d marks could not be stored (%s); trying again.", len(batch), problem)
+                for told in batch.values():
+                    self.note(told)
+                await asyncio.sleep(PAUSES[-1])

@@ -15,6 +15,7 @@ from config import metrics
 from config.clock import database_now
 from config.live import announce
 from config.refusal import Refused
+from config.rows import update_rows
 from conversations import groups
 from conversations.actions import files as uploads
 from conversations.errors import AlreadyEnded, FileRefused, Gone, Invalid, KeyUsedTwice, MessageRefused
@@ -27,6 +28,17 @@ LARGEST_ID = 2**63 - 1  # that the database can look for
 KEY = re.compile(rf"[A-Za-z0-9-]{{8,{LONGEST_KEY}}}")
 # Control characters but newline and tab say nothing to a reader and confuse pages, logs and exports.
 CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f-\x9f]")
+# What a message needs of its conversation, and what it changes there.
+READ = ("state", "visitor_name")
+COUNTED = (
+    "last_number",
+    "visitor_count",
+    "last_line",
+    "last_line_by",
+    "last_message_at",
+    "visitor_spoke_at",
+    "asked_if_there_at",
+)
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -149,10 +161,9 @@ def post_batch(drafts: Sequence[Draft]) -> list[Posted | Refused]:
 
 def _store(drafts: Sequence[Draft], texts: dict[int, str], answers: list[Posted | Refused | None]) -> None:
     asked = [drafts[place] for place in texts]
-    locked = Conversation.objects.select_for_update(no_key=True).filter(
-        pk__in={draft.conversation_id for draft in asked}
-    )
-    conversations = {conversation.pk: conversation for conversation in locked.order_by("pk")}
+    locked = Conversation.objects.select_for_update(no_key=True).only(*READ, *COUNTED)
+    wanted = locked.filter(pk__in={draft.conversation_id for draft in asked}).order_by("pk")
+    conversations = {conversation.pk: conversation for conversation in wanted}
     rights = _rights(asked)
     known = _known(asked)
     now = database_now()
@@ -203,7 +214,10 @@ def _rights(drafts: Iterable[Draft]) -> dict[tuple[int, int | None], Agent]:
         conversation__in={draft.conversation_id for draft in by_agents},
         agent__in={draft.agent_id for draft in by_agents},
     )
-    return {(place.conversation_id, place.agent_id): place.agent for place in places.select_related("agent")}
+    named = places.select_related("agent").only(
+        "conversation_id", "agent__first_name", "agent__last_name", "agent__username"
+    )
+    return {(place.conversation_id, place.agent_id): place.agent for place in named}
 
 
 def _known(drafts: Iterable[Draft]) -> dict[tuple[int, str, int | None, str], Message]:
@@ -257,19 +271,7 @@ def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> N
         if any(message.sender == Party.VISITOR for message in new[conversation.pk]):
             conversation.visitor_spoke_at = last.created_at
             conversation.asked_if_there_at = None
-    fields = [
-        "last_number",
-        "visitor_count",
-        "last_line",
-        "last_line_by",
-        "last_message_at",
-        "visitor_spoke_at",
-        "asked_if_there_at",
-    ]
-    if len(conversations) == 1:
-        conversations[0].save(update_fields=fields)
-    else:
-        Conversation.objects.bulk_update(conversations, fields)
+    update_rows(conversations, COUNTED)
     for conversation in conversations:
         announce(
             groups.thread(conversation.pk),

@@ -4,10 +4,10 @@ import pytest
 
 from conversations.actions import reading
 from conversations.actions.messaging import Draft, post
-from conversations.errors import Gone
+from conversations.actions.reading import Mark
 from conversations.states import Party
 from tests import make
-from tests.rows import fresh, nothing_changes, refuses
+from tests.rows import fresh, nothing_changes
 
 pytestmark = pytest.mark.django_db
 
@@ -106,9 +106,35 @@ def test_the_visitors_marks_do_not_move_back(delivered, read):
         reading.marked_by_visitor(conversation.pk, delivered=delivered, read=read)
 
 
-def test_an_unknown_conversation_is_refused():
-    with refuses(Gone):
-        reading.marked_by_visitor(987_654, delivered=1)
+def test_an_unknown_conversation_moves_nothing():
+    _lucia, conversation = talk()
+
+    with nothing_changes():
+        reading.marked_by_visitor(conversation.pk + 1, delivered=1)
+
+
+@pytest.mark.parametrize("talks", [1, 4])
+def test_many_marks_are_stored_in_five_statements(django_assert_num_queries, talks):
+    told, marked = [], []
+    for _ in range(talks):
+        lucia, conversation = talk()
+        marked.append((lucia, conversation))
+        told += [
+            Mark(conversation.pk, 2, 1),
+            Mark(conversation.pk, 4, 3),
+            Mark(conversation.pk, 3, 2, lucia.pk),
+            Mark(conversation.pk, 1, 1, lucia.pk),
+            Mark(conversation.pk, 9, 9, 987_654),
+        ]
+
+    with django_assert_num_queries(5 + 2):  # and the savepoint
+        reading.mark([*told, Mark(987_654, 1, 1), Mark(987_654, 1, 1, lucia.pk)])
+
+    for lucia, conversation in marked:
+        assert reading.marks_for_agents(fresh(conversation)) == reading.Marks(delivered=4, read=3)
+        place = conversation.participants.get(agent=lucia)
+        spoke = conversation.messages.filter(sender=Party.VISITOR, number__lte=2).count()
+        assert (place.delivered_number, place.read_number, place.read_visitor_count) == (3, 2, spoke)
 
 
 def test_each_side_is_shown_how_far_the_other_got():
