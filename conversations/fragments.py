@@ -4,10 +4,12 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from agents.models import Agent, IdleReason
@@ -18,7 +20,7 @@ from conversations.forms import ClosingForm
 from conversations.line import Line, line_of
 from conversations.models import MOST_GUESTS, Conversation, Message, Offer, Participant
 from conversations.states import MessageKind, OfferState, Party, Role, State
-from conversations.thread import Audience, last_page, lines
+from conversations.thread import Audience, last_page, rendered
 
 PREVIEW_LINES = 5
 
@@ -29,6 +31,12 @@ def initials(name: str) -> str:
     """Up to two letters for the round picture."""
     words = [word for word in name.split() if word[0].isalnum()]
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+
+
+@lru_cache(maxsize=10_000)
+def desk_address(conversation_id: int) -> str:
+    """Where a conversation opens on the desk."""
+    return reverse("desk:conversation", args=[conversation_id])
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,26 @@ class Task:
     @property
     def initials(self) -> str:
         return initials(self.customer)
+
+    @property
+    def address(self) -> str:
+        """Where the conversation opens on the desk."""
+        return desk_address(self.conversation_id)
+
+    @property
+    def since_at(self) -> str:
+        """Since when it is the agent's, for machines."""
+        return self.since.isoformat()
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether its wrap-up has a limit."""
+        return self.deadline is not None
+
+    @property
+    def deadline_at(self) -> str:
+        """When its wrap-up ends, for machines."""
+        return self.deadline.isoformat() if self.deadline else ""
 
     @classmethod
     def of(cls, place: Participant) -> "Task":
@@ -287,7 +315,7 @@ def thread_context(conversation: Conversation, audience: Audience, *, before: in
     first = messages[0].number if messages else 0
     return {
         "conversation": conversation,
-        "messages": lines(messages, audience),
+        "lines": rendered.render(messages, audience, translation.get_language()),
         "first_number": first,
         "has_earlier": first > 1 and _has_earlier(conversation, audience, first),
         "marks": marks_for_visitor(conversation) if audience == Audience.VISITOR else marks_for_agents(conversation),

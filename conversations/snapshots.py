@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import translation
 
 from agents.models import Agent
+from config.stamps import stamp
 from conversations.access import participation_of
 from conversations.actions.offers import EVENT_OF
 from conversations.actions.reading import Marks, marks_for_agents, marks_for_visitor
@@ -14,7 +15,6 @@ from conversations.file_lines import draw_files
 from conversations.fragments import (
     Desk,
     Task,
-    draw,
     draw_conversation,
     draw_desk,
     draw_status,
@@ -24,6 +24,10 @@ from conversations.line import Line
 from conversations.models import Conversation, Message, Offer, Participant
 from conversations.states import OfferKind, OfferState
 from conversations.thread import after, refusal
+
+# What the row of a task asks, and what it only prints.
+TASK_LOOKED_AT = ("state", "is_open", "is_visitor_here", "has_deadline", "unread")
+TASK_PRINTED = ("conversation_id", "address", "initials", "customer", "line", "since_at", "deadline_at")
 
 
 @dataclass
@@ -72,7 +76,7 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
 
 def draw_task(task: Task, is_open: bool, language: str) -> str:
     """One row of the task list."""
-    return draw("desk/_task.html", {"task": task.opened(is_open)}, language)
+    return stamp("desk/_task.html", "task", task.opened(is_open), TASK_LOOKED_AT, TASK_PRINTED, language)
 
 
 def notice_of(offer_id: int, language: str) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from linkify_it import LinkifyIt
 
+from config.stamps import stamp
 from conversations.file_lines import FileLine, fetch_files, file_lines, scan_states
 from conversations.models import Conversation, Message
 from conversations.states import EventKind, MessageKind, OfferKind, Party, Remark, SystemReason
@@ -38,6 +39,9 @@ class Audience(StrEnum):
     AGENTS = "agents"
 
 
+# What the templates of a line without files ask, and what they only print.
+LOOKED_AT = ("is_event", "kind", "sender")
+PRINTED = ("pk", "number", "key", "html", "author", "sentence", "at", "clock")
 TEMPLATES = {Audience.VISITOR: "chat/_message.html", Audience.AGENTS: "desk/_message.html"}
 
 
@@ -57,6 +61,16 @@ class Line:
     sentence: str
     details: dict[str, Any]
     files: list[FileLine]
+
+    @property
+    def at(self) -> str:
+        """When it was written, for machines (ISO 8601)."""
+        return self.created_at.isoformat()
+
+    @property
+    def clock(self) -> str:
+        """When it was written, for pages without script: in the portal's time zone, which it names."""
+        return timezone.localtime(self.created_at).strftime("%H:%M %Z")
 
     @property
     def is_event(self) -> bool:
@@ -118,6 +132,19 @@ def line(message: Message, audience: Audience) -> Line:
         details=message.details,
         files=file_lines(message),
     )
+
+
+def draw_line(message: Message, audience: Audience, language: str) -> str:
+    """One message as this audience sees it."""
+    if message.event or message.handles:
+        with translation.override(language):
+            shown = line(message, audience)
+    else:
+        shown = line(message, audience)
+    if shown.files:
+        with translation.override(language):
+            return render_to_string(TEMPLATES[audience], {"message": shown})
+    return stamp(TEMPLATES[audience], "message", shown, LOOKED_AT, PRINTED, language)
 
 
 def author(message: Message) -> str:
@@ -212,10 +239,10 @@ def refusal(event: str, is_conference: bool, name: str) -> str:
 
 
 class RenderedLines:
-    """Lines drawn once for each audience and language, and for what the virus check said: nothing else changes."""
+    """Lines drawn once for each audience and language, the author's name and the virus check: nothing else changes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, Audience, str, tuple[str, ...]], SafeString] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Audience, str, str, tuple[str, ...]], str] = OrderedDict()
         self._length = 0
         self._lock = Lock()
 
@@ -230,14 +257,13 @@ class RenderedLines:
             self._kept.clear()
             self._length = 0
 
-    def _one(self, message: Message, audience: Audience, language: str) -> SafeString:
-        key = (message.pk, audience, language, scan_states(message))
+    def _one(self, message: Message, audience: Audience, language: str) -> str:
+        key = (message.pk, audience, language, author(message), scan_states(message))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        with translation.override(language):
-            drawn = render_to_string(TEMPLATES[audience], {"message": line(message, audience)})
+        drawn = draw_line(message, audience, language)
         with self._lock:
             if key not in self._kept:  # another thread may have drawn it meanwhile
                 self._kept[key] = drawn

@@ -1,7 +1,6 @@
 """Lines of the thread: links and nothing else as markup, authors, sentences, and who gets which."""
 
 import pytest
-from django.utils import translation
 
 from conversations import thread
 from conversations.states import EventKind, MessageKind, Party, Remark, SystemReason
@@ -151,11 +150,11 @@ def test_an_event_is_a_sentence_for_its_reader(kind, details, visitor, agents):
 def test_a_line_is_drawn_once_for_each_audience_and_language(monkeypatch):
     drawn = []
 
-    def draw(template, context):
-        drawn.append((template, translation.get_language()))
-        return template
+    def draw(message, audience, language):
+        drawn.append((audience, language))
+        return audience
 
-    monkeypatch.setattr(thread, "render_to_string", draw)
+    monkeypatch.setattr(thread, "draw_line", draw)
     message, lines = event(EventKind.JOINED, name="Lucía"), thread.RenderedLines()
 
     for _ in range(3):
@@ -164,6 +163,17 @@ def test_a_line_is_drawn_once_for_each_audience_and_language(monkeypatch):
                 lines.render([message], audience, language)
 
     assert len(drawn) == len(set(drawn)) == 4
+
+
+def test_a_line_is_drawn_anew_when_its_author_has_another_name():
+    lucia = make.agent("Lucía Marín")
+    message = make.message(make.active_conversation(lead=lucia), by=lucia)
+    assert ">Lucía<" in thread.rendered.render([message], Audience.VISITOR, "en")
+
+    lucia.first_name = "Luz"
+    message.agent = lucia
+
+    assert ">Luz<" in thread.rendered.render([message], Audience.VISITOR, "en")
 
 
 def test_old_drawn_lines_are_forgotten(monkeypatch):
@@ -177,7 +187,7 @@ def test_old_drawn_lines_are_forgotten(monkeypatch):
 
 
 def test_of_long_drawn_lines_fewer_are_kept(monkeypatch):
-    monkeypatch.setattr(thread, "render_to_string", lambda template, context: "x" * 400)
+    monkeypatch.setattr(thread, "draw_line", lambda message, audience, language: "x" * 400)
     monkeypatch.setattr(thread, "KEPT_CHARACTERS", 1000)
     lines = thread.RenderedLines()
 
