@@ -1,4 +1,5 @@
-"""`make test`: every test on SQLite, on PostgreSQL with Valkey, and in a browser; then what it all ran on.
+"""
+`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser, and the promises; then what it all ran on.
 
 A part that fails does not keep the others from running. Arguments go to each pytest: `python -m tests.run -k offer`.
 """
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNTED = ("passed", "failed", "errors", "skipped", "left out")
 # Nothing was collected: no part of `make test` may be empty.
 NOTHING = 5
-# A proof: `make proofs` runs it with the others.
+# The promises, each broken on purpose: `make soak` takes longer over them.
+PROOFS = "tests/proofs"
 ATTACK = "tests/browser/test_under_attack.py"
 
 
@@ -28,6 +30,7 @@ def main(arguments):
         run("SQLite", "sqlite", [*several, *arguments]),
         run("PostgreSQL and Valkey", "postgresql", [*several, *arguments]),
         in_browser(arguments),
+        *proofs([PROOFS, *arguments]),
     ]
     total = {name: sum(result["counts"].get(name, 0) for result in results) for name in COUNTED}
     print("\nThe tests ran on")
@@ -52,11 +55,17 @@ def in_browser(arguments):
     except Exception as problem:
         print(f"\n== In the browser\n{problem}", flush=True)
         return {"part": "In the browser", "code": 1, "counts": {"errors": 1}, "ran_on": {"Chromium": "missing"}}
-    # A story that fails is told once more, and both are printed: two processes and a browser share the machine's cores.
-    again = ["--reruns", "1", "-rR", f"--ignore={ATTACK}"]
-    result = run("In the browser", "sqlite", ["tests/browser", *again, *arguments])
+    result = run("In the browser", "sqlite", ["tests/browser", *arguments])
     result["ran_on"]["Chromium"] = version
     return result
+
+
+def proofs(arguments):
+    """One after the other: what they measure is not to be disturbed by each other."""
+    return [
+        run("The promises on SQLite", "sqlite", arguments),
+        run("The promises on PostgreSQL and Valkey", "postgresql", arguments),
+    ]
 
 
 def run(part, kind, arguments):

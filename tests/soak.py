@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 
-from tests.run import ATTACK, counts_text, run
+from tests.run import ATTACK, PROOFS, counts_text, proofs, run
 
 
 def main(arguments):
@@ -14,12 +14,9 @@ def main(arguments):
         os.environ["LIVEDESK_SOAK"] = "1"
     seed = os.environ.setdefault("SEED", str(secrets.randbelow(2**32)))
     print(f"SEED={seed}", flush=True)
-    # One after the other: what they measure is not to be disturbed by each other.
-    results = [
-        run("SQLite", "sqlite", [*(arguments or ["tests/proofs"]), "-rA"]),
-        run("PostgreSQL and Valkey", "postgresql", [*(arguments or ["tests/proofs"]), "-rA"]),
-    ]
-    results.append(run("A browser under attack", "sqlite", [ATTACK, "-rA"]))
+    results = proofs([*(arguments or [PROOFS]), "-rA"])
+    if not arguments:
+        results.append(run("A browser under attack", "sqlite", [ATTACK, "-rA"]))
     for result in results:
         print(f"{result['part']}: {counts_text(result['counts'])}")
     print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")

@@ -71,6 +71,7 @@ class Sender:
     def __init__(self, page, frame, is_answer):
         self.page, self.frame, self.is_answer = page, frame, is_answer
         self.answered = asyncio.Event()
+        self.drawn = asyncio.Event()
         self.refused = 0
         self.reader = asyncio.create_task(self._read())
 
@@ -82,6 +83,8 @@ class Sender:
                     self.answered.set()
                 elif self.is_answer(text):
                     self.answered.set()
+                elif text.startswith('{"is": "fragments"'):
+                    self.drawn.set()
 
     async def send(self):
         """One message; answers how many seconds it took."""
@@ -138,6 +141,10 @@ async def measure(server, pages, seconds):
             )
             opened.append(sender_of(page, conversation, is_echo=not cookie))
         await asyncio.gather(*[sender.send() for sender in opened])
+        if pages[0][1]:
+            # What is measured is messages, not the opening of pages.
+            async with asyncio.timeout(WAIT_SECONDS):
+                await asyncio.gather(*[sender.drawn.wait() for sender in opened])
         rates = []
         for how in (at_full_speed, steadily):
             used = server.cpu_seconds()
