@@ -1,5 +1,5 @@
 """
-`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser, and the promises; then what it all ran on.
+`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser, then the promises; and what it ran on.
 
 A part that fails does not keep the others from running. Arguments go to each pytest: `python -m tests.run -k offer`.
 """
