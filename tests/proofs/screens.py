@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 from django.test import Client
 
-from tests.live.sockets import HerePage, in_database
+from tests.live.sockets import Here, Page, in_database, page_of
+from tests.proofs.asking import ask
 
 VOID = {"br", "hr", "img", "input", "link", "meta", "source", "path", "use", "circle", "rect", "line"}
 # What differs between two renderings of the same state: tokens of forms, and how a fragment says where it belongs.
@@ -92,8 +93,12 @@ def _find(around, its_id):
     return None, None
 
 
-def get(cookie, address):
+def get(server, cookie, address):
     """The page at this address, rendered now for who holds this cookie; None when it leads elsewhere."""
+    if not isinstance(server, Here):
+        status, html = ask(server.url + address, cookie)
+        assert status in (200, 302, 404), f"{address}: {status}"
+        return html if status == 200 else None
     client = Client()
     name, _, value = cookie.partition("=")
     client.cookies[name] = value
@@ -101,22 +106,25 @@ def get(cookie, address):
     return response.content.decode() if response.status_code == 200 else None
 
 
-class Screen(HerePage):
+class Screen(Page):
     """One open page: as it stood when it was opened, and with what its socket brought since."""
 
     parts = ()
 
-    def __init__(self, here, cookie, address):
-        super().__init__(here, "", cookie)
-        self.page = address
+    def __init__(self, server, cookie, address):
+        super().__init__(server, "", cookie)
+        self.server, self.page = server, address
 
     async def __aenter__(self):
-        self.document = Document(await in_database(get, self.cookie, self.page))
-        self.address = self.socket_path()
-        await super().__aenter__()
+        self.document = Document(await in_database(get, self.server, self.cookie, self.page))
+        self.address = self.server.socket_url + self.socket_path()
+        await page_of(self.server).__aenter__(self)
         await self.until_drawn()
         self.first = self.picture()
         return self
+
+    async def __aexit__(self, *problem):
+        await page_of(self.server).__aexit__(self, *problem)
 
     def socket_path(self):
         raise NotImplementedError
@@ -166,7 +174,7 @@ class Screen(HerePage):
         """Wait until the page equals the one that is rendered fresh; answers in what it never did."""
         end = asyncio.get_running_loop().time() + seconds
         while True:
-            html = await in_database(get, self.cookie, self.page)
+            html = await in_database(get, self.server, self.cookie, self.page)
             if html is None:
                 different = "" if self.code is not None else f"open, though {self.page} leads elsewhere now"
             else:
@@ -189,8 +197,8 @@ class DeskScreen(Screen):
 
     parts = ("state", "tasks", "requests", "conversation", "customer")
 
-    def __init__(self, here, cookie, conversation=None):
-        super().__init__(here, cookie, f"/desk/conversations/{conversation}/" if conversation else "/desk/")
+    def __init__(self, server, cookie, conversation=None):
+        super().__init__(server, cookie, f"/desk/conversations/{conversation}/" if conversation else "/desk/")
         self.conversation = conversation
 
     def socket_path(self):
@@ -212,8 +220,8 @@ class ChatScreen(Screen):
 
     parts = ("status", "composer")
 
-    def __init__(self, here, cookie, conversation):
-        super().__init__(here, cookie, "/chat/current/")
+    def __init__(self, server, cookie, conversation):
+        super().__init__(server, cookie, "/chat/current/")
         self.parts = (*self.parts, f"thread-{conversation}")
         self.conversation = conversation
 

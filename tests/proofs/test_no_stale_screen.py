@@ -1,21 +1,27 @@
 """
 No stale screen: a page as it stood, plus what the socket brought since, equals the page rendered fresh.
 
-For every change that the code knows, for agents and visitors, with the doorbell and without it.
+For every change that the code knows, for agents and visitors, with the doorbell and without it; and on two servers
+while Redis is away.
 """
 
 import asyncio
+import json
 import random
 from contextlib import AsyncExitStack
 
 import pytest
 
 from config import background, live
-from conversations import router, watch
+from conversations import consumers, router, watch
 from conversations.actions import closing
 from tests.live.sockets import Here, in_database
+from tests.proofs.broken_serve import BrokenPortal
 from tests.proofs.changes import PARTS, QUESTIONS, STORIES, World, name_of, registry
+from tests.proofs.outage import Outage, TwoTabs
+from tests.proofs.places import running
 from tests.proofs.screens import ChatScreen, DeskScreen
+from tests.servers import Valkey
 
 AT_ONCE = 3
 SAMPLE = 12
@@ -30,6 +36,7 @@ async def still(transactional_db, settings, tmp_path, monkeypatch):
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.FILE_SCANNER = "clamav://127.0.0.1:9"  # nobody answers there: files wait until the story says more
     monkeypatch.setattr(router, "work", lambda: None)
+    monkeypatch.setattr(consumers, "LEAVING_SECONDS", 0)  # no page comes back after its story
     await background.start()
     yield Here()
     await background.stop()
@@ -135,3 +142,69 @@ async def test_a_change_that_tells_nobody_is_found_out(by_rings_alone, still, mo
     faults = await follow_all(still, stories, 1.0)
 
     assert " instead of " in text_of(faults), faults
+
+
+# Redis away
+
+
+def faults_named(server):
+    """What the server says is not ready."""
+    return json.loads(server.read("/readyz"))["faults"]
+
+
+def is_our_error(line):
+    """Whether something of ours failed; that Redis is away, its own client says as an error."""
+    return " ERROR " in line and " ERROR channels_redis" not in line
+
+
+async def until_ready(servers):
+    async with asyncio.timeout(30):
+        while any([await asyncio.to_thread(faults_named, server) for server in servers]):
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.only_on("postgresql")
+async def test_redis_away_and_back_shows_on_every_tab_and_nobody_sees_an_error(start_portal, soak):
+    with Valkey() as valkey:
+        servers = [await asyncio.to_thread(start_portal, REDIS_URL=valkey.url()) for _ in range(2)]
+        async with Outage(servers, await in_database(TwoTabs)) as outage:
+            await until_ready(servers)
+            await outage.turns(1, MUST_COME + BUSY)
+            there = outage.slowest()
+
+            await asyncio.to_thread(valkey.kill)
+            count = await outage.turns(30 if soak else 6, MUST_COME + BUSY)
+            noticed = [await asyncio.to_thread(faults_named, server) for server in servers]
+            away = outage.slowest()
+
+            await asyncio.to_thread(valkey.start)
+            await until_ready(servers)
+            await outage.turns(1, MUST_COME + BUSY)
+            trouble = list(outage.unlike())
+
+    print(f"shown within (middle, longest) {there} s with Redis, {away} s without it, in {count * 4} changes")
+    assert noticed == [["line to the other processes"]] * 2, "unknown: Redis was not away"
+    assert outage.faults == []
+    assert trouble == []
+    assert away[0] <= MUST_COME
+    assert [line for server in servers for line in server.log().splitlines() if is_our_error(line)] == []
+
+
+@pytest.mark.only_on("postgresql")
+async def test_without_redis_and_the_poll_the_other_tab_is_found_stale(transactional_db, tmp_path):
+    """The mutant: nothing makes up for the rings that do not arrive."""
+    with Valkey() as valkey:
+        folders = [tmp_path / "first", tmp_path / "second"]
+        for folder in folders:
+            folder.mkdir()
+        portals = [
+            BrokenPortal(folder, "tests.proofs.mutants:no_safety_poll", REDIS_URL=valkey.url()) for folder in folders
+        ]
+        with running(portals):
+            async with Outage(portals, await in_database(TwoTabs)) as outage:
+                await asyncio.to_thread(valkey.kill)
+                await outage.turns(0.1, 1.0)
+
+    assert any("visitor_writes, agent on server 2" in fault for fault in outage.faults)
+    assert "visitor_writes: the tabs of agent differ" in outage.faults
+    assert not any("visitor_writes, visitor on server 1" in fault for fault in outage.faults)
