@@ -145,7 +145,7 @@ def withdraw_of(conversation: Conversation, *, at: dt.datetime) -> None:
     """Take back the pending offer of a conversation that is moving on. The caller holds its lock."""
     offer = conversation.offers.filter(state=OfferState.PENDING).first()
     if offer is not None:
-        settle(offer, OfferState.WITHDRAWN, at=at)
+        settle(offer, OfferState.WITHDRAWN, at=at, is_sender_told=True)  # by what happens now
 
 
 def withdraw_all_of(agent_id: int, *, at: dt.datetime) -> None:
@@ -162,15 +162,16 @@ def withdraw_all_of(agent_id: int, *, at: dt.datetime) -> None:
             continue  # answered in this very moment: that ending stands
 
 
-def settle(offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None = None) -> None:
+def settle(
+    offer: Offer, state: OfferState, *, at: dt.datetime, by: Agent | None = None, is_sender_told: bool = False
+) -> None:
     """
     End a pending offer, once: whoever comes second gets OfferGone.
 
-    Who asked a colleague is told by the next sweep (`tell_sender`): the line needs the conversation's lock, which not
-    every ending holds.
+    Who asked a colleague is told by the next sweep (`tell_sender`), unless he knows: the line needs the conversation's
+    lock, which not every ending holds.
     """
-    is_taken_back = state == OfferState.WITHDRAWN and by is not None
-    is_sender_told = offer.made_by_id is None or state == OfferState.ACCEPTED or is_taken_back
+    is_sender_told = is_sender_told or offer.made_by_id is None or state == OfferState.ACCEPTED
     ended = Offer.objects.filter(pk=offer.pk, state=OfferState.PENDING).update(
         state=state, settled_at=at, is_sender_told=is_sender_told
     )

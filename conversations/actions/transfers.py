@@ -41,7 +41,7 @@ def cancel(conversation_id: int, *, by: Agent) -> None:
     offer = conversation.offers.filter(state=OfferState.PENDING).first()
     if offer is None:
         raise NothingToCancel
-    settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by)
+    settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by, is_sender_told=True)
     touch(conversation)
 
 
