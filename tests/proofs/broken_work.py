@@ -5,6 +5,8 @@ import os
 import time
 from importlib import import_module
 
+MOMENT_SECONDS = 0.5
+
 
 def read_before_lock():
     """An accept is judged by what was read before the lock was taken."""
@@ -30,6 +32,35 @@ def read_before_lock():
 def no_capacity_check_under_lock():
     """Whether there is a free place is asked before the lock alone."""
     import_module("conversations.actions.offers").load_of = lambda agent: 0
+
+
+def slow_to_act():
+    """No fault: between finding what is due and doing it passes a moment, in which others find the same."""
+    deadlines = import_module("conversations.actions.deadlines")
+    each = deadlines._each
+
+    def after_a_moment(ids, act):
+        if ids:
+            time.sleep(MOMENT_SECONDS)
+        return each(ids, act)
+
+    deadlines._each = after_a_moment
+
+
+def lost_by_what_was_read():
+    """An agent's grace is judged by what was read before the lock was taken."""
+    presence, agents = import_module("conversations.actions.presence"), import_module("agents.actions")
+    models, transaction = import_module("agents.models"), import_module("django.db").transaction
+
+    def lose_agent(agent_id, *, grace_seconds):
+        agent = models.Agent.objects.get(pk=agent_id)
+        time.sleep(MOMENT_SECONDS)
+        with transaction.atomic():
+            models.Agent.objects.lock(agent_id)
+            agents.go_offline(agent, by=None, at=presence.database_now())
+        return True
+
+    presence.lose_agent = lose_agent
 
 
 def nobody_routes():

@@ -74,15 +74,26 @@ def test_what_ran_out_while_everything_was_dead_is_done_once_within_two_seconds_
 # Many sweepers
 
 
-def test_what_two_sweepers_find_is_done_once(start_routers, soak):
-    start_routers(RIGHT, RIGHT)
-    everything = [Due(seconds=-1) for _ in range(40 if soak else 6)]
+def not_once_by_two(start_routers, count, mutants=""):
+    """What was not done exactly once, though two routers find it at the same moment."""
+    names = ",".join(f"tests.proofs.broken_work:{name}" for name in ("slow_to_act", *mutants.split()))
+    routers = start_routers(names, names)
+    with routers[0].standing_still(), routers[1].standing_still():
+        everything = [Due(seconds=-1) for _ in range(count)]
 
     assert wait_for(lambda: all(due.count() >= len(KINDS) for due in everything), 120)
     for _ in range(2):
         one_more_sweep()
+    return [sentence for due in everything for sentence in due.not_once()]
 
-    assert [sentence for due in everything for sentence in due.not_once()] == []
+
+def test_what_two_sweepers_find_is_done_once(start_routers, soak):
+    assert not_once_by_two(start_routers, 40 if soak else 6) == []
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_deadline_that_is_judged_before_the_lock_fires_twice_and_turns_the_proof_red(start_routers):
+    assert "agent's grace: 2 times." in not_once_by_two(start_routers, 2, "lost_by_what_was_read")
 
 
 # Answers just in time
@@ -157,6 +168,7 @@ def test_a_process_whose_clock_is_wrong_does_nothing_early_late_or_twice(start_r
     assert wrong_with_a_clock_off_by(shift, start_routers) == []
 
 
+@pytest.mark.only_on("sqlite")
 def test_deadlines_by_the_processs_clock_turn_the_proof_red(start_routers):
     mutant = "tests.proofs.broken_work:early_pythons_clock"
 
