@@ -86,8 +86,14 @@ class Attachments {
     items.forEach((item) => this.#fillChip(this.#chips.get(item.id) ?? this.#newChip(item), item));
     this.#place.hidden = !items.length;
     if (changed?.state === "ready") this.#say(this.#words.arrived.replace("{name}", changed.name));
-    if (changed?.state === "failed") this.#say(this.#sentenceOf(changed));
+    if (changed?.state === "failed") this.#showFailed(changed);
     if (this.#isHeld && !this.#tray.isBusy) this.#goOn();
+  }
+
+  /** The list is low: what could not be taken comes into sight. */
+  #showFailed(item) {
+    this.#say(this.#sentenceOf(item));
+    this.#chips.get(item.id)?.scrollIntoView({ block: "nearest" });
   }
 
   #goOn() {

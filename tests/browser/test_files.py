@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from playwright.sync_api import expect
 
 from tests import make
 from tests.files import samples
@@ -107,6 +108,17 @@ def test_a_refused_file_says_why_and_is_removed_before_sending(talk):
     ana.get_by_role("textbox", name="Message").press("Enter")
 
     ana.get_by_role("log").get_by_text("Look at this").wait_for()
+
+
+def test_a_refused_file_comes_into_sight_below_the_others(talk):
+    ana, _lucia = talk
+    taken = [
+        (f"a long name of a page that takes all the width {n}.txt", "text/plain", b"Some words.") for n in range(4)
+    ]
+
+    choose(ana, *taken, ("page.txt", "text/plain", samples.HTML))
+
+    expect(ana.locator(".attachment").get_by_text("not a TXT file inside")).to_be_in_viewport()
 
 
 def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
