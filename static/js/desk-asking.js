@@ -57,7 +57,7 @@ function keepChoice() {
   search();
 }
 
-/** What was refused is over with the next try, and with the dialog. */
+/** What was refused is over with the next try, with another choice, and with the dialog. */
 function clearRefusals() {
   for (const notice of document.querySelectorAll("#notices .notice.error")) notice.remove();
 }
@@ -119,6 +119,7 @@ export function startAsking() {
     dialog()?.close();
   });
   document.addEventListener("input", ({ target }) => {
+    if (target.matches("#asking input[type='radio']")) clearRefusals();
     if (target.matches("[data-choices-search]")) search();
     else if (target.matches("#asking-note")) writeDraft(draftName(), { text: target.value });
     else if (target.matches("#asking [name='to']")) nameSearch();

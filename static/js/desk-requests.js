@@ -13,6 +13,9 @@ const SENTENCES = { request: "newRequest", transfer: "newTransfer", conference: 
 const answered = new Set();
 let known = null;
 
+/** What there is room for in the ring: seconds, and minutes when they are many. */
+const shown = (seconds) => (seconds < 1000 ? seconds : `${Math.ceil(seconds / 60)}′`);
+
 function tick() {
   for (const ring of document.querySelectorAll(".ring[data-until]")) {
     const until = Date.parse(ring.dataset.until);
@@ -21,7 +24,7 @@ function tick() {
     const seconds = Math.ceil(left / 1000);
     ring.style.setProperty("--left", Math.min(1, left / whole));
     ring.classList.toggle("late", seconds <= LATE);
-    ring.querySelector("[data-seconds]").textContent = seconds;
+    ring.querySelector("[data-seconds]").textContent = shown(seconds);
     ring.setAttribute("aria-label", ring.dataset.words.replace("{seconds}", seconds));
   }
   for (const time of document.querySelectorAll("time[data-late]")) {

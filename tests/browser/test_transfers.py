@@ -132,6 +132,29 @@ def test_what_is_refused_is_said_in_the_dialog_and_a_refresh_keeps_what_is_fille
     expect(lucia.get_by_text("This agent has no free place at the moment.")).to_have_count(0)
 
 
+def test_what_was_refused_goes_when_the_agent_chooses(lucia, jonas, visitor):
+    dialog = colleagues.transfer_dialog(lucia)
+    dialog.get_by_role("button", name="Transfer", exact=True).click()
+    refusal = dialog.get_by_text("Choose a colleague first.")
+    expect(refusal).to_be_visible()
+
+    dialog.get_by_role("radio", name=re.compile("Jonas Brandt")).check()
+
+    expect(refusal).to_be_hidden()
+
+
+def test_a_note_made_larger_by_its_corner_breaks_no_policy_when_the_dialog_comes_again(lucia, jonas, visitor):
+    dialog = colleagues.transfer_dialog(lucia)
+    dialog.get_by_role("textbox").evaluate(
+        "(note) => { note.style.height = '150px'; }"
+    )  # what dragging the corner does
+    dialog.get_by_role("button", name="Cancel").click()
+
+    colleagues.transfer_dialog(lucia)
+
+    expect(dialog.get_by_role("textbox")).to_be_visible()  # the policy's complaint would fail the test at its end
+
+
 def test_a_request_that_rings_while_a_dialog_is_open_can_be_answered(lucia, visitor, person):
     colleagues.transfer_dialog(lucia)
     people.start_chat(person(), name="Dewi Nugroho", question="A broken zip.")
