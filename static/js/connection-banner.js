@@ -22,7 +22,7 @@ function countDown(place, seconds) {
   const until = Date.now() + seconds * 1000;
   const show = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
-    place.textContent = left > 0 ? `${left} s` : "";
+    place.textContent = left > 0 ? place.dataset.words.replace("{seconds}", left) : "";
   };
   show();
   ticker = setInterval(show, 1000);

@@ -36,7 +36,7 @@ def test_a_visitor_offline_in_the_middle_of_sending_loses_and_doubles_nothing(ta
     people.write(people.message_box(visitor), "one")
     visitor.context.set_offline(True)
     people.write(people.message_box(visitor), "two", "three", "four")
-    expect(visitor.get_by_text(LOST)).to_be_visible()
+    expect(visitor.get_by_text(LOST)).to_contain_text(re.compile(r"Next try in \d+ s\."))
     expect_sending(visitor, "two", "three", "four")
     people.write(people.reply_box(desk), "meanwhile")
     people.expect_state(desk, "meanwhile", people.SENT)
