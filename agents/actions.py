@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from agents import groups
-from agents.errors import AgentGone, AlreadySignedOut, ReasonGone
+from agents.errors import AlreadySignedOut, ReasonGone
 from agents.models import Agent, AgentStateChange, IdleReason
 from agents.states import AgentState, ChangedBy
 from config.clock import database_now
@@ -21,7 +21,7 @@ HEARTBEAT_SECONDS = 4
 @transaction.atomic
 def become_available(agent_id: int, *, by: Agent) -> Agent:
     """The agent takes offers from now on; by his own choice or a supervisor's, never while he is signed out."""
-    agent = _lock(agent_id)
+    agent = Agent.objects.lock_active(agent_id)
     if agent.state == AgentState.OFFLINE:
         raise AlreadySignedOut
     _change(agent, AgentState.AVAILABLE, by=by)
@@ -31,7 +31,7 @@ def become_available(agent_id: int, *, by: Agent) -> Agent:
 @transaction.atomic
 def become_idle(agent_id: int, reason_id: int | None, *, by: Agent) -> Agent:
     """The agent gets nothing new and finishes what he has; the reason must be in use."""
-    agent = _lock(agent_id)
+    agent = Agent.objects.lock_active(agent_id)
     if agent.state == AgentState.OFFLINE:
         raise AlreadySignedOut
     reason = IdleReason.objects.filter(pk=reason_id, is_in_use=True).first() if reason_id is not None else None
@@ -49,7 +49,7 @@ def become_rona(agent: Agent, *, at: dt.datetime) -> None:
 @transaction.atomic
 def sign_in(agent_id: int) -> Agent:
     """Signing in makes the agent Idle; from RONA he returns by hand alone, a second sign-in changes nothing."""
-    agent = _lock(agent_id)
+    agent = Agent.objects.lock_active(agent_id)
     now = database_now()
     if agent.state == AgentState.OFFLINE:
         _change(agent, AgentState.IDLE, by=agent, at=now)
@@ -64,7 +64,7 @@ def sign_out(agent_id: int, *, by: Agent) -> Agent:
 
     For supervisors; the agent's own sign-out asks first whether he has work. What he had is handed on by the router.
     """
-    agent = _lock(agent_id)
+    agent = Agent.objects.lock_active(agent_id)
     if agent.state == AgentState.OFFLINE and agent.connected_until is None:
         raise AlreadySignedOut
     agent.session_epoch += 1
@@ -116,16 +116,6 @@ def gone_agents(now: dt.datetime, grace_seconds: int) -> list[int]:
     limit = now - dt.timedelta(seconds=grace_seconds)
     gone = Agent.objects.exclude(state=AgentState.OFFLINE).filter(Q(seen_at__lte=limit) | Q(seen_at=None))
     return list(gone.order_by("pk").values_list("pk", flat=True))
-
-
-def _lock(agent_id: int) -> Agent:
-    try:
-        agent = Agent.objects.lock(agent_id)
-    except (Agent.DoesNotExist, OverflowError) as nobody:
-        raise AgentGone from nobody
-    if not agent.is_active:
-        raise AgentGone
-    return agent
 
 
 def _change(

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from agents.errors import AgentGone
 from agents.states import AgentState, ChangedBy
 
 MOST_CAPACITY = 20
@@ -21,8 +22,22 @@ class AgentManager(UserManager["Agent"]):
     """Users, with the look-ups that routing needs."""
 
     def lock(self, agent_id: int) -> "Agent":
-        """The agent's row, locked until the transaction ends (on SQLite the transaction itself is the lock)."""
-        return self.select_for_update(no_key=True).get(pk=agent_id)
+        """
+        The agent's row, locked until the transaction ends; unknown is AgentGone.
+
+        On SQLite the transaction itself is the lock.
+        """
+        try:
+            return self.select_for_update(no_key=True).get(pk=agent_id)
+        except (Agent.DoesNotExist, OverflowError) as nobody:
+            raise AgentGone from nobody
+
+    def lock_active(self, agent_id: int) -> "Agent":
+        """The same; one who may not sign in is AgentGone too."""
+        agent = self.lock(agent_id)
+        if not agent.is_active:
+            raise AgentGone
+        return agent
 
     def lock_all(self, agent_ids: Iterable[int]) -> "list[Agent]":
         """These agents' rows, locked in the order of their keys: two who lock the same ones never wait crosswise."""

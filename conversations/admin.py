@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.admin import AgentAdmin
 from agents.models import Agent
 from config.admin_parts import ReadOnlyAdmin, ask, do_each, duration, moment
+from config.numbers import whole_number
 from conversations import admin_files as admin_files  # registers its own models
 from conversations import admin_texts as admin_texts  # registers its own models
 from conversations import thread
@@ -31,7 +32,6 @@ PAGE = 500  # lines of a transcript on one page
 MOST_ROWS = 500  # events and offers shown with it
 SEARCHED_MESSAGES = 200_000
 LONGEST_SEARCH = 200
-LARGEST_NUMBER = 2**63 - 1
 
 
 class ReasonFilter(admin.SimpleListFilter):
@@ -51,8 +51,9 @@ class ReasonFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        if value.isdecimal() and len(value) < 19:
-            return queryset.filter(closing_reason=int(value))
+        reason_id = whole_number(value)
+        if reason_id is not None:
+            return queryset.filter(closing_reason=reason_id)
         return queryset.filter(system_reason=value)
 
 
@@ -115,9 +116,8 @@ class ConversationAdmin(ReadOnlyAdmin):
         term = search_term.strip().replace("\0", "")[:LONGEST_SEARCH]
         if not term:
             return queryset, False
-        number = term.removeprefix("#")
-        if number.isdecimal() and term.startswith("#"):
-            return queryset.filter(pk=min(int(number), LARGEST_NUMBER)), False
+        if term.startswith("#") and (number := whole_number(term[1:])) is not None:
+            return queryset.filter(pk=number), False
         if len(term) > 2 and term[0] in '"“«' and term[-1] in '"”»':
             return queryset.filter(pk__in=_with_words(term[1:-1])), False
         if "@" in term:
@@ -135,9 +135,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         conversation = self.get_object(request, unquote(object_id))
         context = {**(extra_context or {}), "title": gettext("Transcript")}
         if conversation is not None and self.has_view_permission(request, conversation):
-            before = request.GET.get("before", "")
-            last = int(before) if before.isdecimal() and len(before) < 10 else None
-            context |= _transcript(conversation, before=last)
+            context |= _transcript(conversation, before=whole_number(request.GET.get("before")))
             context["device"] = device_of(conversation.user_agent)
             context["may_supervise"] = self.has_supervise_permission(request)
         return super().change_view(request, object_id, form_url, context)

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.numbers import whole_number
 from config.refusal import Refused
 from conversations.actions.messaging import Draft, clean
 from conversations.errors import ReasonMissing, WrongReason
@@ -109,7 +110,7 @@ class ClosingForm(forms.Form):
         reason = self.cleaned_data["reason"]
         if not reason:
             raise forms.ValidationError(ReasonMissing.sentence)
-        is_number = reason.isascii() and reason.isdigit() and len(reason) < 19
-        if not is_number or not self.reasons.filter(pk=int(reason)).exists():
+        reason_id = whole_number(reason)
+        if reason_id is None or not self.reasons.filter(pk=reason_id).exists():
             raise forms.ValidationError(WrongReason.sentence)
-        return int(reason)
+        return reason_id

@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 
 from agents import actions as agent_actions
+from agents.errors import AgentGone
 from agents.models import Agent
 from agents.states import AgentState
 from config import metrics
@@ -209,12 +210,9 @@ def tell_sender(offer_id: int) -> bool:
 def lock_agent(agent_id: int) -> Agent:
     """The agent's row, locked; one who is unknown or may not sign in is not available."""
     try:
-        agent = Agent.objects.lock(agent_id)
-    except (Agent.DoesNotExist, OverflowError) as nobody:
+        return Agent.objects.lock_active(agent_id)
+    except AgentGone as nobody:
         raise AgentNotAvailable from nobody
-    if not agent.is_active:
-        raise AgentNotAvailable
-    return agent
 
 
 def _lead(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.datetime) -> None:

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agents import actions as agent_actions
-from agents.errors import AgentGone
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
@@ -161,10 +160,7 @@ def withdraw_from_unavailable(agent_id: int) -> bool:
 @transaction.atomic
 def sign_out(agent_id: int, *, by: Agent) -> None:
     """The agent leaves; refused, with what is left to do, while a request rings or a conversation is open."""
-    try:
-        agent = Agent.objects.lock(agent_id)
-    except Agent.DoesNotExist as nobody:
-        raise AgentGone from nobody
+    agent = Agent.objects.lock(agent_id)
     work = _work_of(agent)
     if work:
         raise StillBusy(work)

@@ -15,6 +15,7 @@ from agents import actions as agent_actions
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
 from agents.states import AgentState
+from config.numbers import whole_number
 from config.refusal import Invalid
 from conversations import limits
 from conversations.access import participation_of, readable_by
@@ -100,12 +101,13 @@ def change_state(request: HttpRequest) -> HttpResponse:
     """Available, or idle with a reason."""
     agent = agent_of(request)
     wanted, reason = request.POST.get("state"), request.POST.get("reason", "")
+    reason_id = whole_number(reason)
     if wanted == AgentState.AVAILABLE:
         _at_desk(agent)
         agent_actions.become_available(agent.pk, by=agent)
-    elif wanted == AgentState.IDLE and (reason == "" or (reason.isascii() and reason.isdigit() and len(reason) < 19)):
+    elif wanted == AgentState.IDLE and (reason == "" or reason_id is not None):
         _at_desk(agent)
-        agent_actions.become_idle(agent.pk, int(reason) if reason else None, by=agent)
+        agent_actions.become_idle(agent.pk, reason_id, by=agent)
     else:
         raise Invalid(_("This state cannot be chosen. Choose one from the menu."))
     return back_to_desk(request)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
+from config.numbers import whole_number
 from config.refusal import Refused
 from conversations import limits, visitors
 from conversations.access import conversation_of, readable_by
@@ -47,7 +48,8 @@ def limited(most_files: Callable[[], int]) -> Callable[[View], View]:
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             length = request.META.get("CONTENT_LENGTH") or "0"
             most = most_files() * settings.FILE_MEGABYTES * MEGABYTE + FORM_BYTES
-            if not length.isdigit() or int(length) > most:
+            size = whole_number(length)
+            if size is None or size > most:
                 refusal = FileTooLarge(
                     _("That is larger than %(megabytes)d MB, the most that can be sent. Make it smaller."),
                     megabytes=settings.FILE_MEGABYTES * most_files(),
