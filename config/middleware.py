@@ -95,14 +95,18 @@ def _names_the_impossible(exception: Exception) -> bool:
 
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
-    """The sentence alone for htmx (shown in the page's notice line), a page with a way back otherwise."""
-    if getattr(request, "htmx", False):
-        response = notice_response(request, str(refusal), refusal.status)
-    else:
-        response = render(request, "refused.html", {"sentence": str(refusal), "kind": "error"}, status=refusal.status)
+    """The refusal's sentence, its status, and when to try again."""
+    response = sentence_response(request, str(refusal), refusal.status)
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
     return response
+
+
+def sentence_response(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
+    """The sentence alone for htmx (shown in the page's notice line), a page with a way back otherwise."""
+    if getattr(request, "htmx", False):
+        return notice_response(request, sentence, status)
+    return render(request, "refused.html", {"sentence": sentence, "kind": "error"}, status=status)
 
 
 def notice_response(request: HttpRequest, sentence: str, status: int) -> HttpResponse:

@@ -1,5 +1,7 @@
 """Asking colleagues: transfer, conference, and taking a request back."""
 
+from http import HTTPStatus
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -7,13 +9,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.requests import agent_of, sign_in_required
+from config.middleware import sentence_response
+from config.numbers import whole_number
 from config.refusal import Invalid
 from conversations.access import participation_of
 from conversations.actions import conferences, offers, transfers
 from conversations.directory import colleagues_of, targets_for
 from conversations.errors import OfferGone, Refused
+from conversations.views.desk import back_to_desk
 
 HTTP_METHODS = ["GET", "HEAD", "POST"]
+MOST_AT_ONCE = 50  # more than anybody has places
 
 
 @never_cache
@@ -73,7 +79,7 @@ def end_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
 def leave_conference(request: HttpRequest, conversation_id: int) -> HttpResponse:
     """A guest goes."""
     conferences.leave(conversation_id, by=agent_of(request))
-    return HttpResponse(status=204) if request.htmx else redirect("desk:home")  # type: ignore[attr-defined]
+    return back_to_desk(request)
 
 
 @require_POST
@@ -81,28 +87,30 @@ def leave_conference(request: HttpRequest, conversation_id: int) -> HttpResponse
 def accept_all(request: HttpRequest) -> HttpResponse:
     """Accept N requests: each is answered for itself, and the sentence says what was left."""
     agent = agent_of(request)
-    ids = [int(text) for text in request.POST.getlist("offer") if text.isascii() and text.isdigit() and len(text) < 19]
     accepted, left = 0, 0
-    for offer_id in ids[:50]:
+    for offer_id in filter(None, map(whole_number, request.POST.getlist("offer")[:MOST_AT_ONCE])):
         try:
             offers.accept(offer_id, by=agent)
             accepted += 1
         except Refused:
             left += 1
-    if left:
-        raise OfferGone(
-            _("%(accepted)s accepted; %(left)s were gone already: answered, run out or taken back."),
-            accepted=accepted,
-            left=left,
-        )
-    return HttpResponse(status=204) if request.htmx else redirect("desk:home")  # type: ignore[attr-defined]
+    if not left:
+        return back_to_desk(request)
+    some_left = OfferGone(
+        _("%(accepted)s accepted; %(left)s were gone already: answered, run out or taken back."),
+        accepted=accepted,
+        left=left,
+    )
+    if not accepted:
+        raise some_left
+    return sentence_response(request, str(some_left), HTTPStatus.OK)
 
 
 def _chosen(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    number = whole_number(request.POST.get(name))
+    if number is None:
         raise Invalid(_("Choose a queue first.") if name == "queue" else _("Choose a colleague first."))
-    return int(text)
+    return number
 
 
 def _template(request: HttpRequest, name: str) -> str:

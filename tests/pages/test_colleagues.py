@@ -312,9 +312,22 @@ def test_of_all_requests_those_that_are_gone_are_named():
 
     response = accept_all(lucia, *offers)
 
-    assert response.status_code == 409
+    assert response.status_code == 200
     assert "1 accepted; 2 were gone already" in Page(response).elements[0].text
+    assert (response["HX-Reswap"], response["Livedesk-Notice"]) == ("none", "1")
     assert lucia.participations.count() == 1
+
+
+def test_requests_that_are_all_gone_are_refused():
+    lucia = make.agent("Lucía", capacity=10)
+    offers = [make.offer(to=lucia, state=OfferState.WITHDRAWN), make.offer(to=make.agent())]
+    before = everything()
+
+    response = accept_all(lucia, *offers)
+
+    assert response.status_code == 409
+    assert "0 accepted; 2 were gone already" in Page(response).elements[0].text
+    assert everything() == before
 
 
 def test_more_than_five_requests_can_be_accepted_at_once():
