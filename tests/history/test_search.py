@@ -202,9 +202,8 @@ def test_a_snippet_shows_the_match_in_a_long_text():
     assert len(shown) <= 162
 
 
-def test_postgresql_finds_words_by_its_index(lucia):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no full-text index here.")
+@pytest.mark.only_on("postgresql")
+def test_words_are_found_by_their_index(lucia):
     talked = talk(lucia, "Ana")
     Message.objects.bulk_create(
         Message(
