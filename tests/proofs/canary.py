@@ -11,7 +11,7 @@ import time
 
 from websockets.asyncio.client import connect
 
-PAUSE = 0.1
+PAUSE = 0.05
 
 
 async def main(sockets, origin, conversation, visitor_cookie, agent_cookie):

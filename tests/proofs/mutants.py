@@ -1,5 +1,6 @@
 """Broken builds that a server process of its own runs; see broken_serve.py. Each says which promise it breaks."""
 
+import asyncio
 import datetime as dt
 import os
 
@@ -22,6 +23,7 @@ def acknowledge_before_commit():
     async def post(self, draft):
         frame = {"is": "posted", "key": draft.key, "number": 0, "conversation": draft.conversation_id}
         await self.send_frame(frame)
+        await asyncio.sleep(0.05)
         await consumers.current_pages().writer.post(draft)
 
     consumers.LiveConsumer.post = post

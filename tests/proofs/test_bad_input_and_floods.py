@@ -1,8 +1,8 @@
 """
 P6, second half: broken requests, broken frames and floods against one running server, while a canary talks.
 
-The canary is a talk in a process of its own, over sockets of the same server. Its baseline is the same time with
-ordinary requests, as many as there are broken ones.
+The canary is a talk in a process of its own, over sockets of the same server. Its baseline is the same run with
+ordinary requests, as many as there are broken ones; both take turns, so that what else the machine does meets both.
 """
 
 import asyncio
@@ -19,18 +19,28 @@ from django.test import Client
 from limits.strategies import MovingWindowRateLimiter
 
 from agents.limits import TRIES_PER_ADDRESS
-from config import addresses
+from config import addresses, rates
+from conversations.consumers import FRAMES_PER_SECOND
 from conversations.models import Conversation, Message
 from conversations.states import Party
 from tests import make
 from tests.live.sockets import Talk, in_database, visitor_with_cookie
 from tests.portals import ROOT
 from tests.proofs import corpus
+from tests.proofs.asking import TOKEN
+from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.places import running
 
-TOKEN = "a" * 32  # a page's own: what CSRF asks is that cookie and header agree
 ANSWER_SECONDS = 20
-FEWEST_SAMPLES = 30
+SAMPLES = 25  # of the canary, in each turn
+TURNS = 3
+TRIES = 3
+# Below this the machine's other work decides, not the server.
+NOISE_SECONDS = 0.05
+AT_ONCE = 4
 SHOTS = 1_000
+FEW_SHOTS = 300  # in the short version, where each is a request of its own
+HURRY_SECONDS = 2.0
 
 
 def some_address():
@@ -131,22 +141,32 @@ class Canary:
         return sorted(seconds for at, seconds in self.samples if start <= at <= end)
 
     async def while_doing(self, work):
-        """Do the work, over and over until there are enough samples: the 95th percentile during it."""
+        """Do the work, over and over until there are enough samples: how long messages took during it."""
         start = time.time()
         while True:
             await work()
             found = self.between(start, time.time())
-            if len(found) >= FEWEST_SAMPLES:
-                return found[int(len(found) * 0.95)]
+            if len(found) >= SAMPLES:
+                return found
 
 
-async def holds(canary, ordinary, broken):
-    """Whether the canary keeps to twice its baseline; on a machine with other work, once more before saying no."""
-    for _ in range(2):
-        usual = await canary.while_doing(ordinary)
-        then = await canary.while_doing(broken)
-        print(f"canary p95: {usual * 1000:.0f} ms with ordinary requests, {then * 1000:.0f} ms with broken ones")
-        if then <= 2 * usual:
+def p95(samples):
+    return sorted(samples)[int(len(samples) * 0.95)]
+
+
+async def is_untouched(canary, ordinary, bad):
+    """
+    Whether the canary's 95th percentile stays within twice its baseline.
+
+    Somebody else may use the machine in that moment, so it is measured again before the answer is no.
+    """
+    for _ in range(TRIES):
+        usual, then = [], []
+        for _ in range(TURNS):
+            usual += await canary.while_doing(ordinary)
+            then += await canary.while_doing(bad)
+        print(f"canary p95 of {len(then)}: {p95(usual) * 1000:.0f} ms as ever, {p95(then) * 1000:.0f} ms meanwhile")
+        if p95(then) <= max(2 * p95(usual), NOISE_SECONDS):
             return True
     return False
 
@@ -164,12 +184,26 @@ def is_in_order(portal):
 # Broken requests and frames
 
 
+async def few_at_once(works):
+    """Do all of them, a few at the same time: most of them wait for an answer that does not come."""
+    few = asyncio.Semaphore(AT_ONCE)
+
+    async def one(work):
+        async with few:
+            await work
+
+    await asyncio.gather(*map(one, works))
+
+
+async def broken_request(portal, name, sent):
+    answer = await exchange(portal, sent, seconds=0.5)
+    if answer:
+        status = answer.split(b" ", 2)[1] if answer.startswith(b"HTTP/") else b"none"
+        assert not status.startswith(b"5") or status in (b"501", b"505"), (name, answer[:80])
+
+
 async def broken_requests(portal):
-    for name, sent in corpus.RAW_REQUESTS.items():
-        answer = await exchange(portal, sent, seconds=0.5)
-        if answer:
-            status = answer.split(b" ", 2)[1] if answer.startswith(b"HTTP/") else b"none"
-            assert not status.startswith(b"5") or status in (b"501", b"505"), (name, answer[:80])
+    await few_at_once([broken_request(portal, *named) for named in corpus.RAW_REQUESTS.items()])
 
 
 async def ordinary_requests(portal):
@@ -198,32 +232,41 @@ def close_code(answer):
     return None
 
 
+def doors(talk):
+    """The sockets of a talk: path and cookie."""
+    return (("/ws/chat/", talk.visitor_cookie), (f"/ws/desk/?open={talk.id}", talk.agent_cookie))
+
+
+async def broken_frame(portal, door, name, sent):
+    answer = await exchange(portal, sent, greeting=handshake(portal, *door), seconds=0.5)
+    assert b" 101 " in answer[:40], (name, answer[:80])
+    assert close_code(answer) in corpus.RIGHT_CODES | {None}, name
+
+
 async def broken_frames(portal, talk):
-    for path, cookie in (("/ws/chat/", talk.visitor_cookie), (f"/ws/desk/?open={talk.id}", talk.agent_cookie)):
-        for name, sent in corpus.RAW_FRAMES.items():
-            answer = await exchange(portal, sent, greeting=handshake(portal, path, cookie), seconds=0.5)
-            assert b" 101 " in answer[:40], (name, answer[:80])
-            assert close_code(answer) in corpus.RIGHT_CODES | {None}, name
+    works = [broken_frame(portal, door, *named) for door in doors(talk) for named in corpus.RAW_FRAMES.items()]
+    await few_at_once(works)
 
 
 async def broken_words(portal, talk):
     """Every wrong value of every field of every command, a few on each socket: answered in words, and it stays."""
     frames = [text.encode() for text in [*corpus.BROKEN_JSON.values(), *corpus.wrong_frames(talk.id)]]
     ping = corpus.frame(corpus.TEXT, corpus.HELLO)
-    for path, cookie in (("/ws/chat/", talk.visitor_cookie), (f"/ws/desk/?open={talk.id}", talk.agent_cookie)):
+    close = corpus.frame(corpus.CLOSE, struct.pack(">H", 1000))
+
+    for door in doors(talk):
         for start in range(0, len(frames), 20):
             some = frames[start : start + 20]
-            close = corpus.frame(corpus.CLOSE, struct.pack(">H", 1000))
             sent = b"".join(corpus.frame(corpus.TEXT, text) for text in some) + ping + close
-            answer = await exchange(portal, sent, greeting=handshake(portal, path, cookie))
-            assert close_code(answer) == 1000, (start, some[:3])
+            answer = await exchange(portal, sent, greeting=handshake(portal, *door))
+            assert close_code(answer) == 1000, some[:3]
 
 
 async def ordinary_words(portal, talk):
     ping = corpus.frame(corpus.TEXT, corpus.HELLO) + corpus.frame(corpus.CLOSE, struct.pack(">H", 1000))
-    for path, cookie in (("/ws/chat/", talk.visitor_cookie), (f"/ws/desk/?open={talk.id}", talk.agent_cookie)):
+    for door in doors(talk):
         for _ in corpus.RAW_FRAMES:
-            assert close_code(await exchange(portal, ping, greeting=handshake(portal, path, cookie))) == 1000
+            assert close_code(await exchange(portal, ping, greeting=handshake(portal, *door))) == 1000
 
 
 async def test_broken_requests_and_frames_reach_nobody_else(start_portal):
@@ -245,39 +288,140 @@ async def test_broken_requests_and_frames_reach_nobody_else(start_portal):
         await broken_words(portal, victim)
 
     async with Canary(portal, talk) as canary:
-        assert await holds(canary, ordinary, broken)
+        assert await is_untouched(canary, ordinary, broken)
         assert canary.process.returncode is None
     for _reader, writer in slow:
         writer.transport.abort()
     assert is_in_order(portal)
 
 
+# Slow headers
+
+
+async def drip(portal, beginning, patience):
+    """Send these bytes and then a letter now and then: the answer, and after how long the server ended it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", portal.port)
+    writer.write(beginning)
+    began, got = time.monotonic(), b""
+    try:
+        while time.monotonic() - began < patience:
+            with contextlib.suppress(TimeoutError):
+                piece = await asyncio.wait_for(reader.read(65536), 0.2)
+                if not piece:
+                    return got, time.monotonic() - began
+                got += piece
+            writer.write(b"x")
+    except ConnectionError:
+        return got, time.monotonic() - began
+    finally:
+        writer.transport.abort()
+    return got, None
+
+
+HALF_A_REQUEST = b"GET /chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+WHOLE_REQUEST = b"GET /chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+HALF_A_BODY = corpus.request(corpus.POST, b"Content-Length: 5000", body=b"username=")
+
+
+async def asked_twice(portal, pause):
+    """Two requests over one connection, with a pause in between: how often the page came."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", portal.port)
+    got = b""
+    for wait in (0, pause):
+        await asyncio.sleep(wait)
+        writer.write(WHOLE_REQUEST)
+        with contextlib.suppress(TimeoutError, asyncio.IncompleteReadError):
+            got += await asyncio.wait_for(reader.readuntil(b"</html>"), ANSWER_SECONDS)
+    writer.transport.abort()
+    return got.count(b"HTTP/1.1 200")
+
+
+async def slow_requests(tmp_path, seconds, patience):
+    """A server that gives headers so long, and what it does to who is slow."""
+    with running([BrokenPortal(tmp_path, "tests.proofs.mutants:headers_in_time", HEADERS_SECONDS=seconds)]) as (
+        portal,
+    ):
+        slow = [drip(portal, HALF_A_REQUEST, patience) for _ in range(20)]
+        results = await asyncio.gather(
+            *slow,
+            drip(portal, WHOLE_REQUEST + HALF_A_REQUEST, patience),
+            drip(portal, HALF_A_BODY, min(seconds, patience) + 1),
+            asked_twice(portal, min(seconds, patience) + 1),
+        )
+        assert is_in_order(portal)
+    return results
+
+
+async def test_headers_that_come_letter_by_letter_have_a_deadline(transactional_db, tmp_path):
+    *slow, body, pages = await slow_requests(tmp_path, HURRY_SECONDS, ANSWER_SECONDS)
+
+    assert [answer[-200:] for answer, took in slow if took is None or took < HURRY_SECONDS * 0.9] == []
+    assert all(b"HTTP/1.1 408 " in answer for answer, _took in slow)
+    assert slow[-1][0].startswith(b"HTTP/1.1 200")
+    assert body == (b"", None)  # a form over a slow line has its time
+    assert pages == 2
+
+
+async def test_headers_without_a_deadline_are_found_out(transactional_db, tmp_path):
+    """The mutant: as long as letters come, the server waits."""
+    *slow, _body, _pages = await slow_requests(tmp_path, 3_600, HURRY_SECONDS * 2)
+
+    assert {took for _answer, took in slow} == {None}
+
+
 # Floods
 
 
 async def test_a_visitor_at_a_thousand_messages_a_second_is_slowed_down_alone(start_portal):
-    portal = start_portal(MESSAGES_PER_MINUTE=600)
-    talk, loud = await in_database(Talk), await in_database(Talk)
+    portal = start_portal(MESSAGES_PER_MINUTE=1_000)
+    talk, lively, loud = [await in_database(Talk) for _ in range(3)]
+    floods, seconds = [], 0
 
-    async def quiet():
-        await asyncio.sleep(1)
+    async def talkative():
+        second = asyncio.create_task(asyncio.sleep(1))
+        async with lively.chat(portal) as chat:
+            for _ in range(5):
+                assert (await chat.say("!"))["is"] == "posted"
+        await second
 
     async def flood():
-        frames = [{"do": "post", "key": secrets.token_hex(16), "text": "!"} for _ in range(SHOTS)]
-        sent = b"".join(corpus.frame(corpus.TEXT, json.dumps(frame).encode()) for frame in frames)
-        answer = await exchange(portal, sent, greeting=handshake(portal, "/ws/chat/", loud.visitor_cookie))
-        assert close_code(answer) == 4429
-        assert b'"retry_after": 1' in answer
+        nonlocal seconds
+        began, second = time.monotonic(), asyncio.create_task(asyncio.sleep(1))
+        sent = b"".join(corpus.frame(corpus.TEXT, json.dumps(post_frame()).encode()) for _ in range(SHOTS))
+        floods.append(await exchange(portal, sent, greeting=handshake(portal, *doors(loud)[0]), seconds=5))
+        seconds += 2 + time.monotonic() - began  # in parts of how many seconds of the clock it fell
+        await second
 
     async with Canary(portal, talk) as canary:
-        await canary.until_samples(FEWEST_SAMPLES)
-        usual = await canary.while_doing(quiet)
-        then = await canary.while_doing(flood)
-        print(f"canary p95: {usual * 1000:.0f} ms alone, {then * 1000:.0f} ms beside a flood")
+        assert await is_untouched(canary, talkative, flood)
         assert canary.process.returncode is None
+    assert all(b'"retry_after": 1' in answer for answer in floods)
+    assert 4429 in map(close_code, floods)
     stored = await in_database(Message.objects.filter(conversation=loud.id, sender=Party.VISITOR).count)
-    assert 1 <= stored <= 600 * 2
+    assert 1 <= stored <= seconds * FRAMES_PER_SECOND
     assert is_in_order(portal)
+
+
+async def test_a_page_that_posts_too_much_is_told_in_json_when_to_try_again(start_portal):
+    ask, talk = Running(start_portal(MESSAGES_PER_MINUTE=10)), await in_database(Talk)
+    accept = ("Accept: application/json",)
+
+    answers = [
+        await ask.post("/chat/current/messages/", message_fields(), cookie=talk.visitor_cookie, headers=accept)
+        for _ in range(20)
+    ]
+
+    assert answers[:10] == [(200, None)] * 10
+    assert {status for status, _wait in answers[10:]} == {429}
+    assert all(wait and 1 <= wait <= 60 for _status, wait in answers[10:])
+
+
+def post_frame():
+    return {"do": "post", **message_fields()}
+
+
+def message_fields():
+    return {"key": secrets.token_hex(16), "text": "!"}
 
 
 async def chats(ask, queue, number, *, source, headers=lambda shot: ()):
@@ -310,11 +454,11 @@ def is_limited(answers, number, most):
     return began <= most and len(waits) == number - began and all(wait and 1 <= wait <= 3600 for wait in waits)
 
 
-async def test_an_address_that_opens_a_thousand_chats_is_stopped_and_others_are_not(start_portal):
-    ask = Running(start_portal(CHATS_PER_HOUR=10))
+async def test_an_address_that_opens_a_thousand_chats_is_stopped_and_others_are_not(start_portal, soak):
+    ask, shots = Running(start_portal(CHATS_PER_HOUR=10)), SHOTS if soak else FEW_SHOTS
     queue, source = await in_database(a_queue), some_address()
 
-    assert is_limited(await chats(ask, queue, SHOTS, source=source, headers=forged), SHOTS, 10)
+    assert is_limited(await chats(ask, queue, shots, source=source, headers=forged), shots, 10)
     assert await chats(ask, queue, 2, source=some_address()) == (2, [])
     assert await in_database(Conversation.objects.count) == 12
     assert is_in_order(ask.portal)
@@ -333,6 +477,19 @@ async def test_behind_a_trusted_proxy_only_its_own_entry_counts(start_portal):
     assert others == (2, [])
 
 
+@pytest.mark.only_on("postgresql")
+async def test_two_servers_count_an_address_together(start_portal):
+    first, second = [Running(start_portal(CHATS_PER_HOUR=5)) for _ in range(2)]
+    queue, source = await in_database(a_queue), some_address()
+
+    at_the_first, _waits = await chats(first, queue, 4, source=source)
+    at_the_second, waits = await chats(second, queue, 4, source=source)
+    await in_database(rates.forget_all)
+    afterwards, _waits = await chats(second, queue, 2, source=source)
+
+    assert (at_the_first, at_the_second, len(waits), afterwards) == (4, 1, 3, 2)
+
+
 async def wrong_sign_ins(ask, number, source, *, name=lambda shot: "lucia", headers=lambda shot: ()):
     """Try so many wrong passwords: how many were looked at, and the waits named."""
     looked, waits = 0, []
@@ -345,20 +502,21 @@ async def wrong_sign_ins(ask, number, source, *, name=lambda shot: "lucia", head
     return looked, waits
 
 
-async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_else(start_portal):
-    ask = Running(start_portal(SIGN_INS_PER_MINUTE=5))
+async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_else(start_portal, soak):
+    ask, shots = Running(start_portal(SIGN_INS_PER_MINUTE=5)), SHOTS if soak else FEW_SHOTS
     await in_database(make.agent, "Lucía", username="lucia", password="her own long word")
     source, started = some_address(), time.monotonic()
 
-    looked, waits = await wrong_sign_ins(ask, SHOTS // 2, source, headers=forged)
-    also, waits_too = await wrong_sign_ins(ask, SHOTS // 2, source, name=lambda shot: f"name-{shot}", headers=forged)
+    looked, waits = await wrong_sign_ins(ask, shots // 2, source, headers=forged)
+    also, waits_too = await wrong_sign_ins(ask, shots // 2, source, name=lambda shot: f"name-{shot}", headers=forged)
     minutes = 1 + (time.monotonic() - started) // 60
     right = {"username": "lucia", "password": "her own long word"}
 
+    assert waits, "unknown: no limit was reached"
     assert looked <= 5 * (minutes + 1)
     assert looked + also <= 5 * TRIES_PER_ADDRESS * (minutes + 1)
     assert all(wait and 1 <= wait <= 60 for wait in waits + waits_too)
-    assert len(waits) + len(waits_too) + looked + also == SHOTS
+    assert len(waits) + len(waits_too) + looked + also == shots
     assert (await ask.post("/sign-in/", right, source=some_address()))[0] == 302
     assert is_in_order(ask.portal)
 

@@ -269,3 +269,30 @@ async def test_the_proof_sees_a_catch_up_by_time(world, tmp_path, seed):
 def test_an_empty_history_is_no_proof():
     with pytest.raises(Unknown):
         verdict(People([], [], random.Random(1)), [])
+
+
+@pytest.mark.only_on("postgresql")
+async def test_the_proof_sees_all_of_it_with_postgresql_and_redis_too(seed, tmp_path):
+    """All mutants in one build."""
+    mutants = "no_unique_key", "acknowledge_before_commit", "catch_up_by_time"
+    with KilledPostgres() as postgres, Valkey() as valkey:
+        talks = talks_in(postgres, 8)
+        without_key_rules(postgres)
+        environment = {**GENEROUS, "DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url(), "REDIS_PREFIX": "once"}
+        names = ",".join(f"tests.proofs.mutants:{mutant}" for mutant in mutants)
+        with running([BrokenPortal(tmp_path, names, **environment)]) as portals:
+            names = ["server killed", "sockets cut"]
+            people, faults, drained = await talk_under_faults(
+                postgres,
+                portals,
+                talks,
+                random.Random(seed),
+                count=30,
+                seconds=4,
+                names=names,
+                pauses=(0.5, 1.2),
+                limit=1,
+            )
+        rows = postgres.fetch(ROWS)
+    report(people, faults, drained, rows)
+    assert verdict(people, rows).keys() >= {TWICE, LOST, SCREEN}

@@ -133,6 +133,7 @@ async def test_every_change_shows_within_two_seconds_though_no_ring_came(still, 
     assert not faults, text_of(faults)
 
 
+@pytest.mark.only_on("sqlite")
 async def test_a_change_that_tells_nobody_is_found_out(by_rings_alone, still, monkeypatch):
     """The mutant: ending a talk forgets to ring, and no poll makes up for it."""
     monkeypatch.setattr(closing, "announce_change", lambda *arguments: None)

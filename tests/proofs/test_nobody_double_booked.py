@@ -50,6 +50,7 @@ def test_a_house_in_which_routers_die_double_books_and_forgets_nobody(soak, seed
     assert house.unknown() == []
 
 
+@pytest.mark.only_on("postgresql")
 def test_routers_that_do_not_count_places_under_the_lock_turn_the_proof_red(monkeypatch, seed):
     monkeypatch.setattr(offers, "load_of", load_of)  # put back afterwards
     broken_work.no_capacity_check_under_lock()
@@ -60,6 +61,7 @@ def test_routers_that_do_not_count_places_under_the_lock_turn_the_proof_red(monk
     assert any("capacity" in sentence for sentence in history.broken)
 
 
+@pytest.mark.only_on("postgresql")
 def test_routers_that_forget_the_line_turn_the_proof_red(seed):
     house = House(FEW, seed, "tests.proofs.broken_work:nobody_routes")
 

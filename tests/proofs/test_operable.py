@@ -164,6 +164,7 @@ async def test_logs_name_requests_and_sockets_and_repeat_nobodys_words(refused_b
     assert not [line for line in log.splitlines() if line and not line.startswith("{")]
 
 
+@pytest.mark.only_on("postgresql")
 async def test_a_log_of_every_kind_of_traffic_holds_nobodys_words(start_portal):
     """At its most talkative, and as people read it."""
     generous = {"MESSAGES_PER_MINUTE": 10_000, "SIGN_INS_PER_MINUTE": 10_000, "CHATS_PER_HOUR": 10_000}
