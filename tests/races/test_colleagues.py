@@ -2,11 +2,12 @@
 
 import pytest
 
-from conversations.actions import closing, conferences, offers, transfers
+from agents.states import AgentState
+from conversations.actions import closing, conferences, deadlines, offers, presence, transfers
 from conversations.errors import OfferGone, OfferPending, Refused
 from conversations.load import load_of
 from conversations.models import Conversation
-from conversations.states import OfferKind, OfferState, Role, State
+from conversations.states import EventKind, OfferKind, OfferState, Role, State
 from tests import make
 from tests.races.crowd import at_once
 
@@ -68,6 +69,41 @@ def test_accepting_while_the_visitor_ends(kind):
         is_taken_over = offer.state == OfferState.ACCEPTED and kind == OfferKind.TRANSFER
         assert lead_of(talk) == (jonas if is_taken_over else lucia)
         assert load_of(lucia) + load_of(jonas) == 1
+
+
+@KINDS
+def test_accepting_while_the_lead_is_lost(kind):
+    for _ in range(ROUNDS):
+        talk, lucia, jonas, offer = asked(kind)
+        type(lucia).objects.filter(pk=lucia.pk).update(state=AgentState.OFFLINE)
+
+        accepted, _replaced = at_once(
+            lambda offer=offer, jonas=jonas: offers.accept(offer.pk, by=jonas),
+            lambda talk=talk: transfers.replace_lost_lead(talk.pk),
+        )
+        while deadlines.sweep():
+            pass
+
+        talk.refresh_from_db()
+        is_accepted = isinstance(accepted, Conversation)
+        assert talk.state == (State.ACTIVE if is_accepted else State.WAITING)
+        assert [place.agent for place in talk.participants.filter(left_at=None)] == [jonas] * is_accepted
+        assert not is_accepted or lead_of(talk) == jonas
+        assert (load_of(lucia), load_of(jonas)) == (0, int(is_accepted))
+
+
+def test_taking_back_while_the_colleague_is_lost_ends_it_once():
+    for _ in range(ROUNDS):
+        talk, lucia, jonas, offer = asked(OfferKind.TRANSFER)
+
+        at_once(
+            lambda talk=talk, lucia=lucia: transfers.cancel(talk.pk, by=lucia),
+            lambda jonas=jonas: presence.lose_agent(jonas.pk, grace_seconds=0),
+        )
+
+        endings = talk.events.filter(kind=EventKind.OFFER_WITHDRAWN, details__offer=offer.pk)
+        assert endings.count() == 1
+        assert (lead_of(talk), load_of(jonas)) == (lucia, 0)
 
 
 @KINDS
