@@ -23,7 +23,7 @@ from conversations.actions.opening import Opening, is_attended, open_conversatio
 from conversations.customer import foreign_page
 from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.file_lines import draw_files
-from conversations.forms import StartForm
+from conversations.forms import StartForm, one_line
 from conversations.fragments import draw_status, status_context, thread_context
 from conversations.frames import lines_frame, marks_frame
 from conversations.line import usual_minutes
@@ -124,7 +124,7 @@ def _opening(request: HttpRequest, form: StartForm, token_hash: str) -> Opening:
         key=values["key"],
         language=translation.get_language() or settings.LANGUAGE_CODE,
         page_address=foreign_page(values["page"], request.get_host()),
-        user_agent=request.headers.get("User-Agent", "")[:400],
+        user_agent=one_line(request.headers.get("User-Agent", ""))[:400],
     )
 
 

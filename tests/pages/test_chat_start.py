@@ -259,3 +259,13 @@ def test_head_answers_like_get_without_a_body(client, orders):
     for address in (CHAT, start_of(orders)):
         response = client.head(address)
         assert (response.status_code, response.content) == (200, b"")
+
+
+def test_of_the_devices_name_nothing_is_kept_that_cannot_be_stored(orders):
+    visitor = newcomer(headers={"User-Agent": "Fire\0fox\x1b on\tAndroid " + "x" * 1_000})
+
+    assert visitor.post(start_of(orders), WORDS).status_code == 302
+
+    user_agent = Conversation.objects.get().user_agent
+    assert user_agent.startswith("Firefox on Android xx")
+    assert len(user_agent) == 400
