@@ -80,12 +80,11 @@ def _records(content: bytes) -> list[tuple[int, dict[str, str]]]:
     """The rows with their numbers as a spreadsheet counts them, the header being row 1."""
     if len(content) > LARGEST:
         raise ValidationError(_("The file is larger than 2 MB. Import it in parts."))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
+    text = _text(content)
+    if text is None:
         raise ValidationError(
             _("The file is not in UTF-8. Save it in your spreadsheet as “CSV UTF-8”, then import it again.")
-        ) from problem
+        )
     header = text.split("\n", 1)[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     try:
@@ -98,6 +97,15 @@ def _records(content: bytes) -> list[tuple[int, dict[str, str]]]:
     if len(filled) > MOST_ROWS:
         raise ValidationError(_("The file has more than 5,000 templates. Import it in parts."))
     return [(number, _cells(number, row)) for number, row in filled]
+
+
+def _text(content: bytes) -> str | None:
+    """The file as text; None for another encoding, among them those whose letters come with NULs."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
 
 
 def _cells(number: int, row: list[str]) -> dict[str, str]:

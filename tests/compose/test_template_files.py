@@ -69,6 +69,10 @@ def test_a_wrong_encoding_is_refused(encoding):
     expect_refused((HEADER + "Señal,,¿Qué?,,,\n").encode(encoding), "not in UTF-8")
 
 
+def test_a_nul_is_refused_as_another_encoding():
+    expect_refused((HEADER + "Greeting,,Hel\0lo,,,\n").encode(), "not in UTF-8")
+
+
 @pytest.mark.parametrize(
     "content",
     [
