@@ -162,7 +162,7 @@ class Desk:
     agent: Agent
     requests: list[Request]
     tasks: dict[int, Task]
-    offer_ids: frozenset[int]
+    offers: dict[int, int]  # the last number of the conversation that each pending offer is about
     missed: Offer | None
     idle_reasons: list[IdleReason] = field(default_factory=list)
 
@@ -197,7 +197,7 @@ def load_desk(agent_id: int) -> Desk:
         agent=agent,
         requests=_requests(agent, offers),
         tasks={task.conversation_id: task for task in tasks},
-        offer_ids=frozenset(offer.pk for offer in offers),
+        offers={offer.pk: offer.conversation.last_number for offer in offers},
         missed=_last_missed(agent),
         idle_reasons=list(IdleReason.objects.filter(is_in_use=True)),
     )

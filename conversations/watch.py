@@ -40,16 +40,22 @@ Known = tuple[Any, ...]
 
 @dataclass
 class DeskKnown:
-    """What shows on a desk: the agent, his offers, and his tasks with their role and the numbers that only grow."""
+    """What shows on a desk: the agent, his offers, his tasks with their role; the numbers of both only grow."""
 
     agent: Known
-    offers: set[int]
+    offers: dict[int, int]
     tasks: dict[int, tuple[str, tuple[int, ...]]]
 
     def covers(self, found: "DeskKnown") -> bool:
         """Whether a desk that knows this is in step with what was found, or ahead of it."""
-        if (self.agent, self.offers, self.tasks.keys()) != (found.agent, found.offers, found.tasks.keys()):
+        if (self.agent, self.offers.keys(), self.tasks.keys()) != (
+            found.agent,
+            found.offers.keys(),
+            found.tasks.keys(),
+        ):
             return False
+        if any(self.offers[pk] < number for pk, number in found.offers.items()):
+            return False  # a request shows the newest lines of its thread
         return all(
             self.tasks[pk][0] == role and _is_at_least(self.tasks[pk][1], numbers)
             for pk, (role, numbers) in found.tasks.items()
@@ -152,10 +158,10 @@ def _marks(conversation_ids: list[int]) -> dict[int, Marks]:
 
 
 def _desks(agents: list[Agent]) -> dict[int, DeskKnown]:
-    known = {agent.pk: DeskKnown(_agent(agent), set(), {}) for agent in agents}
+    known = {agent.pk: DeskKnown(_agent(agent), {}, {}) for agent in agents}
     pending = Offer.objects.filter(agent__in=agents, state=OfferState.PENDING)
-    for agent_id, offer_id in pending.values_list("agent", "pk"):
-        known[agent_id].offers.add(offer_id)
+    for agent_id, offer_id, number in pending.values_list("agent", "pk", "conversation__last_number"):
+        known[agent_id].offers[offer_id] = number
     places = Participant.objects.filter(agent__in=agents, left_at=None)
     for agent_id, conversation_id, role, *numbers in places.values_list(
         "agent",
@@ -180,7 +186,7 @@ def known_of(desk: Desk) -> DeskKnown:
         )
         for task in desk.tasks.values()
     }
-    return DeskKnown(_agent(desk.agent), set(desk.offer_ids), tasks)
+    return DeskKnown(_agent(desk.agent), desk.offers, tasks)
 
 
 def _agent(agent: Agent) -> Known:
