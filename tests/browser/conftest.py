@@ -27,7 +27,8 @@ def browser():
 def person(browser, portal):
     """Open a page of a new person: `person()`, `person(locale="es", color_scheme="dark")`.
 
-    What breaks in a page's script, and what the content security policy refuses, fails the test.
+    What breaks in a page's script, and what the content security policy refuses, fails the test. Give
+    `wait_for_function` a function: the policy lets no text be evaluated, which shows only when the page is late.
     """
     contexts, faults = [], []
 

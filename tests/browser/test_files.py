@@ -87,7 +87,7 @@ def test_files_go_both_ways_by_button_drop_and_paste(talk):
     lucia.get_by_role("textbox", name="Reply to Ana Pereira").press("Enter")
     shown = ana.get_by_role("log").get_by_role("img", name="label.png")
     shown.wait_for()
-    ana.wait_for_function("document.querySelector('.file-picture img').naturalWidth === 480")
+    ana.wait_for_function("() => document.querySelector('.file-picture img').naturalWidth === 480")
 
     ana.evaluate(PASTE, coded("image.png", "image/png", picture("PNG", (30, 30))))
     ana.locator('.attachment[data-state="ready"]').wait_for()
@@ -131,12 +131,12 @@ def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
     ana.locator(".attachment").wait_for(state="detached")
 
     choose(ana, ("letter.pdf", "application/pdf", samples.PDF))
-    ana.wait_for_function("document.querySelectorAll('.attachment').length === 1")
+    ana.wait_for_function("() => document.querySelectorAll('.attachment').length === 1")
     ana.get_by_role("textbox", name="Message").fill("My letter")
     ana.keyboard.press("Enter")
     ana.get_by_text("goes as soon as its files have arrived").wait_for(state="attached")
     while len(held) < 2:
-        ana.wait_for_timeout(10)
+        ana.wait_for_timeout(10)  # lets the route be called
     for route in held:
         route.abort()
     ana.locator('.attachment[data-state="failed"]').wait_for()

@@ -125,7 +125,7 @@ def test_everything_is_shown_as_it_was_typed_and_nothing_runs(orders, person, po
     request = people.requests(desk).get_by_role("article")
     for trick in (NAME, QUESTION):
         expect(request).to_contain_text(trick)
-    desk.wait_for_function("window.notifications.length > 0")
+    desk.wait_for_function("() => window.notifications.length > 0")
     assert NAME in desk.evaluate("window.notifications[0].title")
     request.get_by_role("button", name="Accept").click()
     expect(desk.locator(".panel h1")).to_have_text(NAME)
