@@ -3,6 +3,8 @@
 import datetime as dt
 import threading
 
+from django.db import transaction
+
 from agents import actions as agent_actions
 from agents.models import AgentStateChange
 from agents.states import AgentState
@@ -34,10 +36,11 @@ class Due:
         self.since = self.deadline - dt.timedelta(seconds=GRACE_SECONDS)
         self.here = {"visitor_seen_at": make.ago(-FAR_SECONDS)}
         self.gone = {"visitor_seen_at": self.since, "is_visitor_here": False}
-        self._offer_and_wrap_up()
-        self._visitors()
-        self._lost_agent()
-        self._overflow()
+        with transaction.atomic():  # otherwise a router could offer what is to be offered here
+            self._offer_and_wrap_up()
+            self._visitors()
+            self._lost_agent()
+            self._overflow()
 
     def _offer_and_wrap_up(self):
         asked, lead = present("Asked"), present("Lead")

@@ -442,7 +442,9 @@ async def test_mutant_anybodys_conversation_is_ones_own_on_sockets(here, monkeyp
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/chat/current/", "/chat/current/thread/", "/chat/current/earlier/"])
 def test_mutant_notes_are_for_everybody(monkeypatch, address):
+    """What is read and what is drawn: each of the two would keep them back alone."""
     broken(monkeypatch, thread.visible_to, everything_visible)
+    broken(monkeypatch, thread.is_visible, always)
 
     assert f"GET {address} by visitor_a: read {NOTE_MARK}" in wrong_at(address, methods=["GET"])
 
