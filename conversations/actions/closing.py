@@ -54,7 +54,7 @@ def finish(conversation_id: int, reason_id: int | None, *, by: Agent, note: str 
     if conversation.state != State.WRAP_UP:
         raise NotEndedYet
     reason = _reason(conversation, reason_id)
-    _close(conversation, at=database_now(), by=by, closing_reason=reason, wrap_up_note=clean_note(note))
+    _close(conversation, reason, at=database_now(), by=by, note=clean_note(note))
     return conversation
 
 
@@ -70,7 +70,7 @@ def finish_by_supervisor(conversation_id: int, reason_id: int | None, *, by: Age
         _wrap_up(conversation, at=now, ended_by=Party.SYSTEM, by=by)
     elif conversation.state == State.WAITING:
         withdraw_of(conversation, at=now)
-    _close(conversation, at=now, by=by, closing_reason=reason, wrap_up_note=note)
+    _close(conversation, reason, at=now, by=by, note=note)
     return conversation
 
 
@@ -89,11 +89,7 @@ def finish_automatically(conversation_id: int, *, even_without_deadline: bool = 
     if not is_due and not (even_without_deadline and conversation.wrap_up_deadline is None):
         return False
     reasons = conversation.queue.closing_reasons.filter(is_in_use=True).order_by("-is_default", "order", "pk")
-    reason = reasons.first()
-    if reason is not None:
-        _close(conversation, at=now, closing_reason=reason, is_closed_automatically=True)
-    else:
-        _close(conversation, at=now, system_reason=SystemReason.NO_REASON, is_closed_automatically=True)
+    _close(conversation, reasons.first() or SystemReason.NO_REASON, at=now, is_automatic=True)
     return True
 
 
@@ -102,7 +98,7 @@ def close_by_system(conversation: Conversation, reason: SystemReason, *, at: dt.
     if conversation.state != State.WAITING:
         raise NotNow
     withdraw_of(conversation, at=at)
-    _close(conversation, at=at, system_reason=reason, ended_by=ended_by)
+    _close(conversation, reason, at=at, ended_by=ended_by)
 
 
 def _reason(conversation: Conversation, reason_id: int | None) -> ClosingReason:
@@ -142,16 +138,16 @@ def _wrap_up(
 
 def _close(
     conversation: Conversation,
+    reason: ClosingReason | SystemReason,
     *,
     at: dt.datetime,
     by: Agent | None = None,
-    closing_reason: ClosingReason | None = None,
-    system_reason: str = "",
-    is_closed_automatically: bool = False,
-    wrap_up_note: str = "",
-    ended_by: str = "",
+    is_automatic: bool = False,
+    note: str = "",
+    ended_by: str = Party.SYSTEM,
 ) -> None:
-    """Close with exactly one reason: the places are free, and routing runs."""
+    """Close with exactly one reason, the queue's or the system's: the places are free, and routing runs."""
+    chosen, system_reason = (reason, "") if isinstance(reason, ClosingReason) else (None, reason)
     agents = list(conversation.participants.filter(left_at=None).values_list("agent_id", flat=True))
     conversation.participants.filter(left_at=None).update(left_at=at)
     was_open = conversation.is_open
@@ -162,22 +158,16 @@ def _close(
         by=by,
         closed_at=at,
         ended_at=conversation.ended_at or at,
-        ended_by=conversation.ended_by or ended_by or Party.SYSTEM,
-        closing_reason=closing_reason,
+        ended_by=conversation.ended_by or ended_by,
+        closing_reason=chosen,
         system_reason=system_reason,
-        is_closed_automatically=is_closed_automatically,
-        wrap_up_note=wrap_up_note,
+        is_closed_automatically=is_automatic,
+        wrap_up_note=note,
         wrap_up_deadline=None,
-        details={"reason": str(closing_reason or ""), "system_reason": system_reason},
+        details={"reason": str(chosen or ""), "system_reason": system_reason},
     )
     if was_open:
-        write_event(
-            conversation,
-            EventKind.ENDED,
-            at=at,
-            ended_by=conversation.ended_by,
-            remark=conversation.remark,
-            system_reason=system_reason,
-        )
+        ended_by, remark = conversation.ended_by, conversation.remark
+        write_event(conversation, EventKind.ENDED, at=at, ended_by=ended_by, remark=remark, system_reason=system_reason)
     announce_change(conversation, *agents)
     announce_line(conversation.queue_id)

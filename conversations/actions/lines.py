@@ -14,23 +14,25 @@ def write_event(
     conversation: Conversation, kind: EventKind, *, at: dt.datetime, about: Agent | None = None, **details: Any
 ) -> Message:
     """Add an event to the thread, for everybody. The caller holds the conversation's lock."""
-    if about is not None:
-        details["name"] = about.name
-    return _write(conversation, Message(kind=MessageKind.EVENT, event=kind, details=details), at=at)
+    message = Message(kind=MessageKind.EVENT, event=kind, details=_named(about, details))
+    return _write(conversation, message, at=at)
 
 
 def write_remark(
     conversation: Conversation, kind: EventKind, *, at: dt.datetime, about: Agent | None = None, **details: Any
 ) -> Message:
     """Add an event that only colleagues see. The caller holds the conversation's lock."""
-    if about is not None:
-        details["name"] = about.name
-    return _write(conversation, Message(kind=MessageKind.NOTE, event=kind, details=details), at=at)
+    message = Message(kind=MessageKind.NOTE, event=kind, details=_named(about, details))
+    return _write(conversation, message, at=at)
 
 
 def write_note(conversation: Conversation, text: str, *, at: dt.datetime, by: Agent) -> Message:
     """Add an internal note by an agent. The caller holds the conversation's lock."""
     return _write(conversation, Message(kind=MessageKind.NOTE, sender=Party.AGENT, agent=by, text=text), at=at)
+
+
+def _named(about: Agent | None, details: dict[str, Any]) -> dict[str, Any]:
+    return details if about is None else {**details, "name": about.name}
 
 
 def _write(conversation: Conversation, message: Message, *, at: dt.datetime) -> Message:

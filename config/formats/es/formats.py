@@ -1,9 +1,3 @@
-"""Dates as the pages write them: day first, 24 hours."""
+"""The same in Spanish: only the names of months differ, and those are Django's."""
 
-DATE_FORMAT = "j M Y"
-TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "j M Y, H:i"
-SHORT_DATE_FORMAT = "j M Y"
-SHORT_DATETIME_FORMAT = "j M Y, H:i"
-MONTH_DAY_FORMAT = "j M"
-YEAR_MONTH_FORMAT = "F Y"
+from config.formats.en.formats import *  # noqa: F403 - Django looks for each name here
