@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from agents import actions as doors
 from agents.forms import AgentForm, AgentPasswordForm, IdleForm, NewAgentForm
 from agents.models import Agent, AgentStateChange, IdleReason
+from config.admin_input import CarefulAdmin
 from config.admin_parts import ReadOnlyAdmin, RetiredNotDeletedAdmin, ask, do_each, moment
 from config.refusal import Refused
 
@@ -34,7 +35,7 @@ def may_edit(editor: Any, agent: Agent) -> bool:
     return not rights.exclude(pk__in=own.values("pk")).exists()
 
 
-class AgentAdmin(UserAdmin):  # type: ignore[type-arg]
+class AgentAdmin(CarefulAdmin, UserAdmin):  # type: ignore[type-arg]
     """Agents. The app that knows conversations registers it, with their queues and their load."""
 
     form = AgentForm
@@ -161,6 +162,14 @@ class AgentAdmin(UserAdmin):  # type: ignore[type-arg]
         if not may_edit(request.user, agent):
             raise Refused(_("This person may do more than you; ask an administrator."))
         return agent.pk
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class CarefulGroupAdmin(CarefulAdmin, GroupAdmin):
+    """The stock admin of groups, which refuses in words what cannot exist."""
 
 
 @admin.register(IdleReason)

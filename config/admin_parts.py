@@ -22,6 +22,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.admin_input import CarefulAdmin
 from config.refusal import Refused
 
 MOST_LISTED = 10_000
@@ -81,7 +82,7 @@ class LabelledInline(admin.TabularInline):  # type: ignore[type-arg]
         return Labelled
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(CarefulAdmin):
     """A list and a page to read, never to edit."""
 
     paginator = LatestPaginator
@@ -101,7 +102,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class RetiredNotDeletedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RetiredNotDeletedAdmin(CarefulAdmin):
     """Rows with `is_in_use`: what has a history is taken out of use; only what never served can be deleted."""
 
     actions = ["delete_selected", "retire"]

@@ -1,5 +1,6 @@
 """Our admin: the portal's look, one sign-in, and the numbers of the floor on its first page."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.forms import OwnPasswordForm
 from agents.models import Agent
 from agents.states import AgentState
+from config.admin_input import check_address
 from config.admin_parts import duration
 from config.clock import database_now
 from conversations.models import Conversation
@@ -46,6 +48,10 @@ class LivedeskAdminSite(admin.AdminSite):
     index_title = _("Supervision")
     site_url = reverse_lazy("desk:home")  # type: ignore[assignment]
     empty_value_display = "–"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Every page of admin, for addresses that can be looked for."""
+        return super().admin_view(check_address(view), cacheable)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One door for everybody, the portal's own; who came through it without staff rights is told so."""

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
-from django.utils.translation import gettext_lazy as _
 
-from config.refusal import Invalid, Refused
+from config.refusal import Refused
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -69,10 +67,6 @@ class RefusedMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if _names_the_impossible(exception):
-            exception = Invalid(
-                _("This form names something that cannot exist, so nothing was changed. Reload the page and try again.")
-            )
         if not isinstance(exception, Refused):
             return None
         return refusal_response(request, exception)
@@ -83,15 +77,6 @@ def _not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     page = render(request, "405.html", status=response.status_code)
     page.headers["Allow"] = response.headers["Allow"]
     return page
-
-
-IMPOSSIBLE = ("SQLite INTEGER", " expected a number but got ", "NUL (0x00)")
-
-
-def _names_the_impossible(exception: Exception) -> bool:
-    """Whether the database was asked for what no row can be: choices and filters look before they check."""
-    is_about_values = isinstance(exception, (OverflowError, ValueError, DataError))
-    return is_about_values and any(words in str(exception) for words in IMPOSSIBLE)
 
 
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:

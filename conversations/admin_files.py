@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from config.admin_input import CarefulAdmin
 from conversations.file_types import is_possible
 from conversations.models import FileType
 
@@ -25,7 +26,7 @@ class FileTypeForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(FileType)
-class FileTypeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FileTypeAdmin(CarefulAdmin):
     """Which files may be sent. What was sent before stays."""
 
     form = FileTypeForm
