@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 
+from config.numbers import whole_number
 from config.refusal import Refused
 from conversations.actions.messaging import Posted
 from conversations.frames import posted_frame
@@ -32,5 +33,4 @@ def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to:
 
 def number_in(request: HttpRequest, name: str) -> int:
     """A number of the address; what is none counts as 0."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return whole_number(request.GET.get(name)) or 0
