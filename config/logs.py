@@ -36,7 +36,7 @@ class BelongsTo(logging.Filter):
 class PlainFormatter(logging.Formatter):
     """A line for people."""
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802
+    def formatException(self, ei: Any) -> str:
         return without_rows(super().formatException(ei))
 
 
