@@ -123,6 +123,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "config.static.HashedStaticFilesStorage"},
 }
 
+SESSION_ENGINE = "config.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token themselves

@@ -55,8 +55,10 @@ async def test_a_trusted_origin_may_open_a_socket(start_portal):
     [
         ("/ws/desk/", "", 4401),
         ("/ws/desk/", "sessionid=0123456789abcdefghijklmnopqrstuv", 4401),
+        ("/ws/desk/", 'sessionid="0123456789abcdefghijklmnopqrst\\000"', 4401),
         ("/ws/chat/", "", 4403),
         ("/ws/chat/", "livedesk_visitor=forged", 4403),
+        ("/ws/chat/", 'livedesk_visitor="forged\\000"', 4403),
     ],
 )
 async def test_a_socket_without_a_right_is_closed_with_the_reason(portal, path, cookie, code):
