@@ -39,17 +39,17 @@ class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
     headers_seconds = HEADERS_SECONDS
     _headers_due: Any = None
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+    def dataReceived(self, data: bytes) -> None:
         # Twisted's own time limit begins anew with every letter.
         if self.line_mode and self._headers_due is None:
             self._headers_due = self.callLater(self.headers_seconds, self._give_up)
         super().dataReceived(data)
 
-    def allHeadersReceived(self) -> None:  # noqa: N802
+    def allHeadersReceived(self) -> None:
         self._stop_waiting()
         super().allHeadersReceived()
 
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+    def connectionLost(self, reason: Any) -> None:
         self._stop_waiting()
         super().connectionLost(reason)
 
@@ -66,7 +66,16 @@ class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
 class PageSocket(WebSocketProtocol):  # type: ignore[misc]
     """A page's socket: what comes in is bounded, and what breaks the bound is told so before it is closed."""
 
-    def serverSend(self, content: "str | bytes", binary: bool = False) -> None:  # noqa: N802
+    is_cut_off = False
+
+    def cut_off(self) -> None:
+        """Let go of a page that does not read; what is still sent to it until it is gone is dropped."""
+        if not self.is_cut_off:
+            self.is_cut_off = True
+            logger.warning("A page that left more than %d bytes unread was disconnected.", UNREAD_BYTES)
+            self.transport.abortConnection()
+
+    def serverSend(self, content: "str | bytes", binary: bool = False) -> None:
         if self.state != self.STATE_OPEN:
             return  # it closed in this very moment; the page comes back and catches up
         # Autobahn holds both directions to one limit; a page that catches up needs more than it may send.
@@ -137,8 +146,7 @@ class DrainingServer(Server):  # type: ignore[misc]
 
     async def handle_reply(self, protocol: Any, message: Any) -> None:
         if message["type"] == "websocket.send" and unread_bytes(protocol.transport) > UNREAD_BYTES:
-            logger.warning("A page that left more than %d bytes unread was disconnected.", UNREAD_BYTES)
-            protocol.transport.abortConnection()
+            protocol.cut_off()
             return
         if self.is_draining and message["type"] == "http.response.start" and protocol.channel is not None:
             # Otherwise a kept connection would bring the next request to a server that is going.

@@ -18,6 +18,7 @@ from agents import actions as agent_actions
 from agents.models import Agent
 from config import metrics
 from config.logs import belongs_to, new_id
+from config.numbers import whole_number
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
@@ -194,7 +195,9 @@ class ChatConsumer(LiveConsumer):
         self.conversation = conversation
         self.language = _language(self.query.get("language")) or conversation.language
         pages = current_pages()
-        self.page = VisitorPage(pages, self.send_frame, self.language, _number(self.query.get("last")), conversation.pk)
+        self.page = VisitorPage(
+            pages, self.send_frame, self.language, whole_number(self.query.get("last")) or 0, conversation.pk
+        )
         pages.add(self.page)
         await in_thread(presence.visitors_seen)([conversation.pk])
         return None
@@ -241,9 +244,9 @@ class DeskConsumer(LiveConsumer):
             pages,
             self.send_frame,
             agent.language,
-            _number(self.query.get("last")),
+            whole_number(self.query.get("last")) or 0,
             agent.pk,
-            _number(self.query.get("open")) or None,
+            whole_number(self.query.get("open")) or None,
         )
         page.keep_right(self.scope["session"].session_key, (agent.password, agent.session_epoch), self._revoke)
         self.page = page
@@ -332,13 +335,6 @@ def _count(frame: dict[str, Any], name: str, *, most: int = MOST_NUMBER) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise BadFrame
     return value
-
-
-def _number(text: str | None) -> int:
-    """A number of the address; what is none counts as 0, so that the page gets everything."""
-    if text and text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
-    return 0
 
 
 def _language(code: str | None) -> str | None:

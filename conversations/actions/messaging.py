@@ -23,7 +23,6 @@ from conversations.masking import mask_cards, restricted
 from conversations.models import LONGEST_KEY, LONGEST_MESSAGE, Attachment, Conversation, Message, Participant
 from conversations.states import MessageKind, Party
 
-LONGEST_NOTE = 2000
 LARGEST_ID = 2**63 - 1  # that the database can look for
 KEY = re.compile(rf"[A-Za-z0-9-]{{8,{LONGEST_KEY}}}")
 # Control characters but newline and tab say nothing to a reader and confuse pages, logs and exports.
@@ -111,16 +110,6 @@ def _check_agents_text(text: str) -> None:
         raise MessageRefused(
             _("“%(word)s” is on the list of words that are not sent to customers. Write it another way."), word=word
         )
-
-
-def clean_note(text: str) -> str:
-    """A note as it will be stored, empty when it is blank; raises MessageRefused when it cannot be stored."""
-    if "\x00" in text or SURROGATE.search(text):
-        raise MessageRefused(_("The note has a character that cannot be stored. Remove it and send again."))
-    text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if len(text) > LONGEST_NOTE:
-        raise MessageRefused(_("The note has %(length)s characters and up to 2,000 fit. Shorten it."), length=len(text))
-    return text
 
 
 def post(draft: Draft) -> Posted:
