@@ -1,11 +1,11 @@
 """A visitor's first word opens a conversation."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
-from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.lines import announce_line
@@ -14,7 +14,7 @@ from conversations.errors import NobodyThere, QueueClosed, QueueGone
 from conversations.models import Conversation, Visitor
 from conversations.states import OPEN_STATES, EventKind, Party, State
 from queues import hours
-from queues.models import Queue
+from queues.models import Queue, QueueMembership
 
 HEAD_START_PER_STEP = dt.timedelta(minutes=1)
 LOWEST_PRIORITY = 9
@@ -41,8 +41,15 @@ def order_key(queued_at: dt.datetime, queue: Queue) -> dt.datetime:
 
 def is_attended(queue: Queue) -> bool:
     """Whether a member of the queue is signed in, in whatever state."""
-    members = Agent.objects.filter(memberships__queue=queue, is_active=True)
-    return members.exclude(state=AgentState.OFFLINE).exists()
+    return bool(attended([queue]))
+
+
+def attended(queues: Iterable[Queue]) -> list[Queue]:
+    """Those of the queues that a member is signed in for, in one query."""
+    queues = list(queues)
+    signed_in = QueueMembership.objects.filter(agent__is_active=True).exclude(agent__state=AgentState.OFFLINE)
+    found = set(signed_in.filter(queue__in=queues).values_list("queue", flat=True))
+    return [queue for queue in queues if queue.pk in found]
 
 
 def open_conversation(queue_id: int, opening: Opening) -> Conversation:

@@ -19,7 +19,7 @@ from config.refusal import TooFast
 from conversations import limits, visitors
 from conversations.access import conversation_of
 from conversations.actions import closing, messaging, presence, reading
-from conversations.actions.opening import Opening, is_attended, open_conversation, open_conversation_of
+from conversations.actions.opening import Opening, attended, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
 from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.file_lines import draw_files
@@ -92,7 +92,7 @@ def _start_page(
         "is_open": is_open,
         "is_attended": is_attended(queue),
         "next_opening": None if is_open else hours.next_opening(queue, now),
-        "others": [other for other in hours.open_queues(now) if other.pk != queue.pk],
+        "others": [other for other in attended(hours.open_queues(now)) if other.pk != queue.pk],
         "page_address": form["page"].value() or foreign_page(_referer(request), request.get_host()),
         "usual_minutes": usual_minutes(queue.pk),
     }

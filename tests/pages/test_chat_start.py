@@ -145,6 +145,16 @@ def test_a_queue_where_nobody_is_signed_in_says_so_and_can_be_checked_again(clie
     assert not page.all("form")
 
 
+def test_only_queues_where_somebody_is_signed_in_are_named_instead(client, orders):
+    empty, also_empty = make.queue("Nights"), make.queue("Mornings")
+    make.agent("Sofía", queues=[also_empty], state=AgentState.OFFLINE)
+
+    page = Page(client.get(start_of(empty)))
+
+    assert page.all("a", href=start_of(orders))
+    assert not page.all("a", href=start_of(also_empty))
+
+
 @pytest.mark.parametrize("state", [AgentState.IDLE, AgentState.RONA, AgentState.AVAILABLE])
 def test_a_queue_is_attended_while_a_member_is_signed_in_whatever_the_state(client, state):
     queue = make.queue("Orders")
