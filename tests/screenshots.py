@@ -40,10 +40,34 @@ LASTED = {"Ana Pereira": (271, 38), "Jonas Thiel": (718, 45), "Mei Kobayashi": (
 PASSED = "strftime('%Y-%m-%d %H:%M:%f', {column}, ?)"
 
 
+class Portal:
+    """A server of its own on the data of a folder."""
+
+    def __init__(self, environment, folder):
+        self.environment, self.database = environment, Path(folder) / "livedesk.sqlite3"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        with socket.socket() as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("127.0.0.1", self.port))
+            listening.listen(128)
+            serve = [sys.executable, "manage.py", "serve", "--fd", str(listening.fileno())]
+            self.server = subprocess.Popen(serve, cwd=ROOT, env=self.environment, pass_fds=[listening.fileno()])
+        urllib.request.urlopen(f"{self.url}/chat/", timeout=START_SECONDS).close()
+
+    def stop(self):
+        self.server.send_signal(signal.SIGTERM)
+        self.server.wait()
+
+
 @contextmanager
 def running_portal():
-    """A server of its own with the demo in a fresh folder; its address and its database."""
-    with tempfile.TemporaryDirectory(prefix="livedesk-pictures-") as folder, socket.socket() as listening:
+    """A portal with the demo in a fresh folder."""
+    with tempfile.TemporaryDirectory(prefix="livedesk-pictures-") as folder:
         environment = {**os.environ, "LIVEDESK_EMBEDDED": "1", "LIVEDESK_DATA": folder, "LOG_LEVEL": "WARNING"}
         for name in ("DATABASE_URL", "REDIS_URL"):
             environment.pop(name, None)
@@ -51,17 +75,12 @@ def running_portal():
         for command in ("migrate --verbosity 0", "demo --once", "messages --compile", "collectstatic --no-input -v 0"):
             run = [sys.executable, "manage.py", *command.split()]
             subprocess.run(run, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(128)
-        serve = [sys.executable, "manage.py", "serve", "--fd", str(listening.fileno())]
-        server = subprocess.Popen(serve, cwd=ROOT, env=environment, pass_fds=[listening.fileno()])
+        portal = Portal(environment, folder)
+        portal.start()
         try:
-            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            urllib.request.urlopen(f"{url}/chat/", timeout=START_SECONDS).close()
-            yield url, Path(folder) / "livedesk.sqlite3"
+            yield portal
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
+            portal.stop()
 
 
 class Stage:
@@ -87,7 +106,7 @@ class Stage:
 
     def visitor(self, name, question, *, queue="orders", email=""):
         page = self.person(viewport=CHAT)
-        page.goto(f"/chat/{queue}/?page=https://shop.example.com/orders/48213")
+        page.goto(f"/chat/{queue}/", referer="https://shop.example.com/orders/48213")
         page.get_by_label("Your name").fill(name)
         page.get_by_label("Email").fill(email)
         page.get_by_label("Your question").fill(question)
@@ -198,16 +217,18 @@ def take(page, name):
 
 def main():
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with running_portal() as (url, database), sync_playwright() as playwright:
+    with running_portal() as portal, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**chromium().options)
-        stage = Stage(browser, url)
+        stage = Stage(browser, portal.url)
         desk = stage.staff("lucia", "/desk/")
         expect(desk.get_by_text("Connected", exact=True)).to_be_visible()
         desk.locator("#state-button").click()
         desk.get_by_role("menuitem", name="Available", exact=True).click()
         expect(desk.get_by_role("button", name="Available")).to_be_visible()
         ana = play(stage, desk)
-        let_time_pass(database)
+        portal.stop()
+        let_time_pass(portal.database)
+        portal.start()  # a server keeps the lines that it drew
         for page in (ana, desk):
             page.reload()
             expect(page.get_by_role("log")).to_contain_text(ANA[-1][1])
