@@ -62,7 +62,6 @@ PARTS = {
 }
 QUESTIONS = {
     "messaging.clean",
-    "messaging.clean_note",
     "messaging.find_posted",
     "notes.clean_note",
     "guests.guests_of",
@@ -408,7 +407,7 @@ def close_unattended(world):
     assert deadlines.close_unattended(world.carlos.pk)
 
 
-@story(presence.give_up_on_visitor)
+@story(presence.give_up_on_visitor, without=("ana",))
 def give_up_on_visitor(world):
     yield
     change(world.talk, visitor_seen_at=make.ago(7200))

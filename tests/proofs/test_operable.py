@@ -22,6 +22,7 @@ from tests.live.sockets import Page, Talk, cookie_of, in_database
 from tests.portals import ROOT
 from tests.proofs.asking import ask
 from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.places import patience
 from tests.proofs.traffic import Traffic
 from tests.servers import Postgres, Valkey, package
 
@@ -69,8 +70,8 @@ def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_p
 
             print(f"{lost}: 503 after {lost_after:.1f} s, 200 again after {back_after:.1f} s")
             assert any(lost in fault for fault in faults), faults
-            assert lost_after < UNREADY_WITHIN + BUSY
-            assert back_after < READY_WITHIN + BUSY
+            assert lost_after < UNREADY_WITHIN + BUSY * patience()
+            assert back_after < READY_WITHIN + BUSY * patience()
 
 
 # Logs

@@ -14,6 +14,8 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import path
 
+from config import threads
+from config.threads import in_thread
 from config.urls import urlpatterns
 from conversations import access, groups, thread
 from conversations.actions import conferences
@@ -290,6 +292,7 @@ async def done_by(page, world, role, where, command, conversation_id):
     await page.send("ping")
     pongs = 2 if command == "ping" else 1
     await page.until(lambda: kinds(page, seen).count("pong") == pongs, f"a pong after {command}")
+    await marks_are_stored()
     await until(lambda: is_calm(world, role))
     current_pages().hub.leave(groups.thread(conversation_id), ear)
     if "refused" in kinds(page, seen):
@@ -308,6 +311,12 @@ async def done_by(page, world, role, where, command, conversation_id):
 
 def kinds(page, since):
     return [frame["is"] for frame in page.frames[since:]]
+
+
+async def marks_are_stored():
+    """They are gathered for a moment, and stored by the writer's one thread."""
+    await until(lambda: not current_pages().marker._waiting)
+    await in_thread(lambda: None, pool=threads.writer)()
 
 
 def is_calm(world, role):
