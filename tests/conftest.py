@@ -5,6 +5,7 @@ from asgiref.sync import SyncToAsync
 from channels.layers import channel_layers
 from django.core.cache import cache
 from django.db import connections
+from django.utils import translation
 
 from config import rates
 from config.threads import close_connections
@@ -35,6 +36,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
 @pytest.fixture(autouse=True)
 def nothing_left_over():
     """Nothing that the process remembers comes from another test; a layer must not outlive its loop."""
+    translation.deactivate()  # a request leaves its language behind
     channel_layers.backends.clear()
     cache.clear()
     rates.forget_all()

@@ -310,7 +310,7 @@ def test_a_plain_form_gets_a_page_with_a_way_back(lucia):
 
     assert page.all("html")
     assert page.one(role="alert", class_="notice error").text == sentence(errors.OfferGone)
-    assert page.all("a", href="/")
+    assert page.all("a", href=reverse("desk:home"))
 
 
 # Wrong methods and missing tokens
