@@ -139,7 +139,9 @@ class World:
         self.vera = make.supervisor()
         self.lunch = make.idle_reason()  # shows on every desk, so that all worlds have it before their pages open
         self.cookies = {"lucia": cookie_of(self.lucia), "jonas": cookie_of(self.jonas)}
-        talk = {"lead": self.lucia, "queue": self.queue, "visitor_email": "ana@example.com"}
+        # Her own in each world: a customer's earlier conversations are found by the address.
+        email = f"ana-{secrets.token_hex(4)}@example.com"
+        talk = {"lead": self.lucia, "queue": self.queue, "visitor_email": email}
         self.talk = make.active_conversation(visitor=self._visitor("ana"), **talk)
         make.message(self.talk, "How can I help?", by=self.lucia)
         self.bea = self._waiting("Bea")
