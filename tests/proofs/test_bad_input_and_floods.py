@@ -32,8 +32,8 @@ from tests.proofs.broken_serve import BrokenPortal
 from tests.proofs.places import running
 
 ANSWER_SECONDS = 20
-SAMPLES = 25  # of the canary, in each turn
-TURNS = 3
+SAMPLES = 40  # of the canary, in each turn
+TURNS = 2
 TRIES = 3
 # Below this the machine's other work decides, not the server.
 NOISE_SECONDS = 0.05
@@ -362,6 +362,7 @@ async def test_headers_that_come_letter_by_letter_have_a_deadline(transactional_
     assert pages == 2
 
 
+@pytest.mark.only_on("sqlite")
 async def test_headers_without_a_deadline_are_found_out(transactional_db, tmp_path):
     """The mutant: as long as letters come, the server waits."""
     *slow, _body, _pages = await slow_requests(tmp_path, 3_600, HURRY_SECONDS * 2)
@@ -503,7 +504,7 @@ async def wrong_sign_ins(ask, number, source, *, name=lambda shot: "lucia", head
 
 
 async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_else(start_portal, soak):
-    ask, shots = Running(start_portal(SIGN_INS_PER_MINUTE=5)), SHOTS if soak else FEW_SHOTS
+    ask, shots = Running(start_portal(SIGN_INS_PER_MINUTE=2)), SHOTS if soak else FEW_SHOTS
     await in_database(make.agent, "Lucía", username="lucia", password="her own long word")
     source, started = some_address(), time.monotonic()
 
@@ -513,8 +514,8 @@ async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_els
     right = {"username": "lucia", "password": "her own long word"}
 
     assert waits, "unknown: no limit was reached"
-    assert looked <= 5 * (minutes + 1)
-    assert looked + also <= 5 * TRIES_PER_ADDRESS * (minutes + 1)
+    assert looked <= 2 * (minutes + 1)
+    assert looked + also <= 2 * TRIES_PER_ADDRESS * (minutes + 1)
     assert all(wait and 1 <= wait <= 60 for wait in waits + waits_too)
     assert len(waits) + len(waits_too) + looked + also == shots
     assert (await ask.post("/sign-in/", right, source=some_address()))[0] == 302
