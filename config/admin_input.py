@@ -5,7 +5,8 @@ Stock admin looks rows up first and checks afterwards: a key that is none, a num
 own fault (500), differently on each database.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -51,15 +52,27 @@ def references(model: type[Model]) -> set[str]:
     return {field.name for field in fields if field.primary_key or field.is_relation}
 
 
+@contextmanager
+def asked_by_address() -> Iterator[None]:
+    """What fails while a list is filtered or first read is what its address asks."""
+    try:
+        yield
+    except (OverflowError, ValueError, DataError) as impossible:
+        raise NamesNothing from impossible
+
+
 class CarefulChangeList(ChangeList):
     """A list whose filters may ask for what no row can have."""
 
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """The stock rows; filters work out days and keys from the address here."""
+        with asked_by_address():
+            return super().get_queryset(request, *args, **kwargs)
+
     def get_results(self, request: HttpRequest) -> None:
-        """The first query with what the address asks: what fails in it is the address."""
-        try:
+        """The stock results: the first query with what the address asks."""
+        with asked_by_address():
             super().get_results(request)
-        except (OverflowError, ValueError, DataError) as impossible:
-            raise NamesNothing from impossible
 
 
 class CarefulAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

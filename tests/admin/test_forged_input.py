@@ -72,12 +72,15 @@ def test_a_name_of_many_digits_is_a_name(root):
     assert reason.name == "9" * 30
 
 
+# Stock filters ask for a day without its zone; Django takes the portal's, and warns.
+@pytest.mark.filterwarnings("ignore:DateTimeField:RuntimeWarning")
 @pytest.mark.parametrize(
     ("address", "query"),
     [
         ("admin:queues_queue_changelist", {"priority__exact": "9" * 30}),
         ("admin:queues_queue_changelist", {"q": "nu\0l"}),
         ("admin:conversations_conversation_changelist", {"queue__id__exact": "nu\0l"}),
+        ("admin:conversations_conversation_changelist", {"closed_at__gte": "9999-12-31"}),
         ("admin:agents_agent_changelist", {"state__exact": "nu\0l"}),
         ("admin:autocomplete", {"term": "nu\0l", "app_label": "queues", "model_name": "queue", "field_name": "x"}),
     ],
