@@ -1,14 +1,16 @@
 """Files: taken from visitors and agents before they are posted, handed out to those who may read the conversation."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -28,6 +30,8 @@ from conversations.files import MEGABYTE
 from conversations.models import Attachment, Message
 from conversations.pictures import THUMBNAIL_TYPE
 from conversations.states import MessageKind, Party, ScanState
+
+logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 CHUNK = 64 * 1024
@@ -101,7 +105,7 @@ def discard_by_agent(request: HttpRequest, conversation_id: int, handle: UUID) -
 def file(request: HttpRequest, handle: UUID) -> FileResponse:
     """The file, as a download."""
     attachment = _readable(request, handle)
-    stored = attachment.file.open("rb")
+    stored = _opened(attachment.file)
     return StoredFile(stored, attachment.name, attachment.content_type)
 
 
@@ -111,8 +115,17 @@ def thumbnail(request: HttpRequest, handle: UUID) -> FileResponse:
     attachment = _readable(request, handle)
     if not attachment.thumbnail:
         raise Gone(UNKNOWN)
-    stored = attachment.thumbnail.open("rb")
+    stored = _opened(attachment.thumbnail)
     return StoredFile(stored, f"{attachment.name.rpartition('.')[0]}.webp", THUMBNAIL_TYPE)
+
+
+def _opened(stored: FieldFile) -> BinaryIO:
+    """The stored bytes; a row whose bytes are gone (a backup of one without the other) is logged and has no file."""
+    try:
+        return cast(BinaryIO, stored.open("rb"))
+    except FileNotFoundError as missing:
+        logger.error("The stored file %s is missing.", stored.name)
+        raise Gone(UNKNOWN) from missing
 
 
 class StoredFile(FileResponse):

@@ -73,6 +73,19 @@ def test_only_readers_of_the_conversation_get_its_files():
     assert Client().get("/files/../settings.py").status_code == 404
 
 
+@pytest.mark.parametrize("which", ["", "thumbnail/"])
+def test_a_file_whose_bytes_are_gone_is_not_there(which, caplog):
+    conversation = make.waiting_conversation()
+    attachment = files.upload(upload("a.png", samples.picture()), files.Sender(conversation.pk, Party.VISITOR))
+    for stored in (attachment.file, attachment.thumbnail):
+        stored.storage.delete(stored.name)
+
+    response = visitor_of(conversation).get(f"/files/{attachment.handle}/{which}")
+
+    assert response.status_code == 404
+    assert "is missing" in caplog.text
+
+
 def test_a_notes_file_is_not_the_visitors():
     lucia = make.agent()
     conversation = make.active_conversation(lead=lucia)
