@@ -67,6 +67,7 @@ QUESTIONS = {
     "guests.guests_of",
     "files.clean_handles",
     "opening.order_key",
+    "opening.attended",
     "opening.is_attended",
     "opening.open_conversation_of",
     "presence.grace_of",
