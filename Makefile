@@ -1,4 +1,4 @@
-# make run: try it.  make test: every test and promise.  make proofs, make soak: the promises alone, short and long.  make check: style, types, imports, migrations.
+# make run: try it.  make test: every test.  make proofs, make soak: the promises, short and long.  make check: style, types, imports, migrations.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

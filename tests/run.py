@@ -1,5 +1,5 @@
 """
-`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser, then the promises; and what it ran on.
+`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser; and what it ran on.
 
 A part that fails does not keep the others from running. Arguments go to each pytest: `python -m tests.run -k offer`.
 """
@@ -18,19 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNTED = ("passed", "failed", "errors", "skipped", "left out")
 # Nothing was collected: no part of `make test` may be empty.
 NOTHING = 5
-# The promises, each broken on purpose: `make soak` takes longer over them.
+OF_THEIR_OWN = ("browser", "proofs")
 PROOFS = "tests/proofs"
+# Those that measure nothing, so that other tests may run beside them; `make proofs` runs all.
+PLAIN_PROOFS = [f"{PROOFS}/test_who_may_what.py", f"{PROOFS}/test_bad_input.py"]
 ATTACK = "tests/browser/test_under_attack.py"
 
 
 def main(arguments):
     started = time.monotonic()
-    several = ["-n", os.environ.get("LIVEDESK_TEST_WORKERS", "2")]
+    several = [*folders(), *PLAIN_PROOFS, "-n", os.environ.get("LIVEDESK_TEST_WORKERS", "2")]
     results = [
         run("SQLite", "sqlite", [*several, *arguments]),
         run("PostgreSQL and Valkey", "postgresql", [*several, *arguments]),
         in_browser(arguments),
-        *proofs([PROOFS, *arguments]),
     ]
     total = {name: sum(result["counts"].get(name, 0) for result in results) for name in COUNTED}
     print("\nThe tests ran on")
@@ -46,6 +47,12 @@ def main(arguments):
     skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
     print(f"{total['passed']} passed, {failed} failed{skipped} in {minutes} min {seconds} s")
     return int(has_failed)
+
+
+def folders():
+    """Where the tests are that need no browser and measure nothing; named, or pytest would leave the proofs out."""
+    tests = (file.parent for file in (ROOT / "tests").glob("*/test_*.py") if file.parent.name not in OF_THEIR_OWN)
+    return sorted({str(folder.relative_to(ROOT)) for folder in tests})
 
 
 def in_browser(arguments):
