@@ -3,7 +3,7 @@
 import { partingWords } from "./desk-asking.js";
 import { bringHome } from "./desk-layers.js";
 import { say, words } from "./desk-words.js";
-import { showNotice } from "./notices.js";
+import { dropNoticesAbout, showNotice } from "./notices.js";
 
 const desk = document.getElementById("desk");
 let visit = 0;
@@ -66,6 +66,7 @@ export function leaveWhatIsGone(current) {
   if (!current.id) return false;
   if (document.getElementById(`task-${current.id}`)) {
     current.wasListed = true;
+    dropNoticesAbout(current.id); // it was lost, and has come back
     return false;
   }
   if (!current.wasListed) return false; // just accepted: its row is on the way
@@ -74,7 +75,7 @@ export function leaveWhatIsGone(current) {
   showNothing();
   history.replaceState({ htmx: true }, "", desk.dataset.home);
   if (finishing === current.id) say(words("finished", { name: current.name }));
-  else showNotice(parting || words("gone", { name: current.name }), "info");
+  else showNotice(parting || words("gone", { name: current.name }), "info", current.id);
   const next = document.querySelector("a.task");
   if (parting && next && !document.querySelector("dialog[open]")) next.click();
   else if (hadFocus) document.getElementById("conversation").focus();

@@ -13,19 +13,25 @@ function goLater(notice) {
   }, GOES_AFTER);
 }
 
-/** Show a sentence; the same sentence stands there once. */
-export function showNotice(sentence, kind = "error") {
+/** Show a sentence, about a conversation maybe; the same sentence stands there once. */
+export function showNotice(sentence, kind = "error", about = "") {
   const place = document.getElementById("notices");
   const template = document.getElementById("notice-template");
   if (!place || !template || !sentence) return;
   const notice = template.content.firstElementChild.cloneNode(true);
   notice.className = `notice ${kind}`;
+  notice.dataset.about = about;
   notice.querySelector("p").textContent = sentence;
   for (const other of place.querySelectorAll(".notice")) {
     if (other.querySelector("p").textContent === sentence) other.remove();
   }
   place.append(notice);
   if (kind === "info") goLater(notice);
+}
+
+/** What was said about this conversation holds no longer. */
+export function dropNoticesAbout(conversation) {
+  for (const notice of document.querySelectorAll(`#notices [data-about="${CSS.escape(conversation)}"]`)) notice.remove();
 }
 
 /** Let every notice be closed, by its button or with Escape; the focus goes back to where it was. */

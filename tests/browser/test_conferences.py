@@ -72,6 +72,18 @@ def test_all_four_write_until_the_conference_ends(conference):
     expect(visitor.get_by_role("log")).to_contain_text("Just us again.")
 
 
+def test_a_guest_who_comes_back_as_the_lead_is_not_told_that_it_went(conference):
+    _visitor, lucia, jonas, _sofia = conference
+    gone = jonas.locator("#notices").get_by_text("is no longer yours")
+    lucia.get_by_role("button", name="End conference").click()
+    expect(gone).to_be_visible()
+
+    colleagues.ask_to_take_over(lucia, "Jonas Brandt")
+    people.accept(jonas)
+
+    expect(gone).to_have_count(0, timeout=4_000)  # by itself it would stay longer
+
+
 def test_a_lost_lead_is_replaced_by_the_first_guest(conference):
     visitor, lucia, jonas, _sofia = conference
 
