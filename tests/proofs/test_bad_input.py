@@ -1,8 +1,8 @@
 """
-P6, first half: no field of any address and no header breaks anything, on either database.
+No field of any address and no header breaks anything, on either database.
 
 Each value is tried in the very state in which it would do something, and taken back. The running server, its sockets
-and floods are in test_bad_input_and_floods.py.
+and floods are in test_broken_protocol.py and test_floods.py.
 """
 
 import random
