@@ -18,10 +18,11 @@ from conversations.actions import closing
 from tests.live.sockets import Here, in_database
 from tests.plugin import KINDS, kind
 from tests.proofs.broken_serve import BrokenPortal
-from tests.proofs.changes import PARTS, QUESTIONS, STORIES, World, name_of, registry
+from tests.proofs.changes import PARTS, QUESTIONS, World, name_of, registry
 from tests.proofs.outage import Outage, TwoTabs
 from tests.proofs.places import running
 from tests.proofs.screens import ChatScreen, DeskScreen
+from tests.proofs.stories import STORIES
 from tests.servers import Valkey
 
 AT_ONCE = 3
