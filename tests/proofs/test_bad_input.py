@@ -17,7 +17,8 @@ from conversations.actions import messaging
 from conversations.actions.messaging import SURROGATE
 from tests.pages.browsing import KEY
 from tests.proofs import corpus, rights
-from tests.proofs.rights import RIGHTS, Try, World
+from tests.proofs.rights import RIGHTS, Try
+from tests.proofs.two_talks import World
 
 ADDRESSES = dict(rights.every_address())
 TAKING = [

@@ -25,7 +25,8 @@ from conversations.views import desk, files
 from tests.live.conftest import here  # noqa: F401
 from tests.live.sockets import HerePage, in_database, until
 from tests.proofs import rights
-from tests.proofs.rights import FOREIGN_MARK, METHODS, NOTE_MARK, RIGHTS, ROLES, TALK_MARK, Try, World, row_of
+from tests.proofs.rights import FOREIGN_MARK, METHODS, NOTE_MARK, RIGHTS, ROLES, TALK_MARK, Try, row_of
+from tests.proofs.two_talks import World
 
 DONE = ("ok", "go")
 ADDRESSES = dict(rights.every_address())

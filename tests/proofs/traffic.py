@@ -13,7 +13,8 @@ from tests.files import samples
 from tests.live.sockets import Page
 from tests.proofs import corpus, rights
 from tests.proofs.asking import TOKEN, ask
-from tests.proofs.rights import FOREIGN_MARK, NOTE_MARK, RIGHTS, TALK_MARK, Try, World
+from tests.proofs.rights import FOREIGN_MARK, NOTE_MARK, RIGHTS, TALK_MARK, Try
+from tests.proofs.two_talks import World
 
 # What ends a talk or a sign-in comes last.
 ENDS = ("/end/", "/leave/", "/closing/", "/transfer/", "/sign-out/", "/logout/", "/delete/", "/password")
