@@ -1,16 +1,18 @@
-"""What every test may use: the databases let go in order, empty doorbells, and running portals."""
+"""What every test may use: the databases let go in order, empty doorbells, and portals that run."""
 
 import pytest
 from asgiref.sync import SyncToAsync
 from channels.layers import channel_layers
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
 from django.utils import translation
 
-from config import rates
+from config import background, rates
 from config.threads import close_connections
 from conversations.masking import restricted
 from conversations.thread import rendered
+from tests.live.sockets import Here
 from tests.portals import Portal
 
 # A thread that was asked for nothing more may still hold one.
@@ -80,3 +82,12 @@ def portal(start_portal):
 def two_portals(start_portal):
     """Two servers of one portal, as in production; mark the test `only_on("postgresql")`."""
     return start_portal(), start_portal()
+
+
+@pytest.fixture
+async def here(transactional_db, monkeypatch):
+    """The portal inside this process, for what only patches can bring about."""
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["testserver"])
+    await background.start()
+    yield Here()
+    await background.stop()

@@ -21,7 +21,11 @@ NOTHING = 5
 OF_THEIR_OWN = ("browser", "proofs")
 PROOFS = "tests/proofs"
 # Those that measure nothing, so that other tests may run beside them; `make proofs` runs all.
-PLAIN_PROOFS = [f"{PROOFS}/test_who_may_what.py", f"{PROOFS}/test_bad_input.py"]
+PLAIN_PROOFS = [
+    f"{PROOFS}/test_who_may_what.py",
+    f"{PROOFS}/test_who_may_what_on_sockets.py",
+    f"{PROOFS}/test_bad_input.py",
+]
 ATTACK = "tests/browser/test_under_attack.py"
 
 

@@ -1,4 +1,4 @@
-"""Servers for the live tests: Daphne, uvicorn, and the portal inside the test's own process."""
+"""Servers for the live tests: Daphne and uvicorn."""
 
 import os
 import signal
@@ -7,10 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from django.conf import settings
 
-from config import background
-from tests.live.sockets import Here
 from tests.portals import ROOT, STOP_SECONDS, Portal, database_url
 
 
@@ -44,12 +41,3 @@ def server(request, start_portal, tmp_path):
     portal = UvicornPortal(tmp_path).start()
     yield portal
     portal.stop()
-
-
-@pytest.fixture
-async def here(transactional_db, monkeypatch):
-    """The portal inside this process, for what only patches can bring about."""
-    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["testserver"])
-    await background.start()
-    yield Here()
-    await background.stop()

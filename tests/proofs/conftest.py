@@ -1,4 +1,4 @@
-"""How long the proofs run, and by what chance: `make soak` makes them long, `SEED=` replays one."""
+"""How long the proofs run (`make soak`), by what chance (`SEED=` replays one), and where their files go."""
 
 import os
 import secrets
@@ -18,3 +18,9 @@ def seed():
     chosen = int(os.environ.get("SEED") or secrets.randbelow(2**32))
     print(f"SEED={chosen}")
     return chosen
+
+
+@pytest.fixture
+def own_folder(settings, tmp_path):
+    """Files that a proof uploads go where no other test looks."""
+    settings.MEDIA_ROOT = tmp_path

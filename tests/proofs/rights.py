@@ -18,11 +18,13 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, get_resolver
 
 from config import rates
+from conversations.consumers import ChatConsumer, DeskConsumer
 from conversations.models import Attachment
 from tests.files import samples
 from tests.pages.browsing import Page
 
 TABLE = Path(__file__).with_name("who_may_what.yaml")
+CONSUMERS = {"/ws/chat/": ChatConsumer, "/ws/desk/": DeskConsumer}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHERS = "others"  # in the table: every method that has no row of its own
 SETTINGS = {"given", "send", "ask", "with", OTHERS}

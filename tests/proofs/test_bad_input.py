@@ -30,10 +30,7 @@ MODELS = [model for model in admin.site._registry if model._meta.label_lower != 
 TOO_MUCH = 500
 MOST_FIELDS = 8  # of one form, in the short version
 
-
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def faults_of(trial, role, method, data, path, what, **options):

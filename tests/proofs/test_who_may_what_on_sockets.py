@@ -1,0 +1,226 @@
+"""
+P5: who may what on sockets.
+
+Every command of the sockets is tried for every kind of person as the table in who_may_what.yaml says, with one's own
+conversation and with another's; no socket tells a visitor of a note. Addresses are in test_who_may_what.py.
+"""
+
+import pytest
+
+from config import threads
+from config.threads import in_thread
+from conversations import access, groups, thread
+from conversations.actions import conferences
+from conversations.pages import current_pages
+from tests.live.sockets import HerePage, in_database, until
+from tests.proofs import rights
+from tests.proofs.mutants_of_rights import always, any_place_of, broken
+from tests.proofs.rights import CONSUMERS, NOTE_MARK, RIGHTS, ROLES, TALK_MARK, row_of
+from tests.proofs.two_talks import World
+
+REVOKED_SECONDS = 5
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+# Notes
+
+
+async def test_no_socket_tells_a_visitor_of_a_note(here):
+    world = await in_database(World)
+    told = await told_to_visitors(here, world)
+
+    assert TALK_MARK in told
+    assert NOTE_MARK not in told
+
+
+async def told_to_visitors(server, world):
+    """Everything that the visitor's sockets are sent: caught up, live, after a reconnect, and of two tabs."""
+    cookie, number = world.cookies["visitor_a"], world.note.number
+    async with HerePage(server, "/ws/chat/?last=0", cookie) as chat, desk_page(server, world, "agent_lead") as lead:
+        await chat.until_line(1)
+        note = await lead.say_note(f"One more: {NOTE_MARK}", world.talk.pk)
+        answer = await lead.say(f"And a word {TALK_MARK}", world.talk.pk)
+        await chat.until_line(answer["number"])
+        frames = chat.frames
+    async with HerePage(server, f"/ws/chat/?last={number - 1}", cookie) as back:
+        await back.until_line(answer["number"])
+        frames = frames + back.frames
+    async with HerePage(server, f"/ws/chat/?last={note['number'] - 1}", cookie) as again:
+        await again.until_line(answer["number"])
+        frames = frames + again.frames
+    return str(frames)
+
+
+class DeskPage(HerePage):
+    """A desk that can write notes."""
+
+    async def say_note(self, text, conversation):
+        key = rights.new_key()
+        await self.send("post", key=key, text=text, conversation=conversation, note=True)
+        await self.until(lambda: self.answers(key), "an answer to a note")
+        return self.answers(key)[-1]
+
+
+def desk_page(server, world, role):
+    return DeskPage(server, f"/ws/desk/?open={world.talk.pk}&last=0", world.cookies[role])
+
+
+# Commands
+
+
+class Ear:
+    """Hears what is rung for a conversation."""
+
+    def __init__(self):
+        self.heard = []
+
+    def ring(self, ring):
+        self.heard.append(ring["what"])
+
+
+async def done_by(page, world, role, where, command, conversation_id):
+    """What one command of a page brings about, in the table's words."""
+    ear = Ear()
+    current_pages().hub.join(groups.thread(conversation_id), ear)
+    before, seen = await in_database(rights.dump), len(page.frames)
+    values = {} if where == "/ws/chat/" else {"conversation": conversation_id}
+    values |= {
+        "post": {"key": rights.new_key(), "text": "Hello"},
+        "note": {"key": rights.new_key(), "text": "Among us", "note": True},
+        "got": {"number": 1}, "seen": {"number": 2}, "open": {"last": 0},
+    }.get(command, {})  # fmt: skip
+    await page.send("post" if command == "note" else command, **values)
+    await page.send("ping")
+    pongs = 2 if command == "ping" else 1
+    await page.until(lambda: kinds(page, seen).count("pong") == pongs, f"a pong after {command}")
+    await marks_are_stored()
+    await until(lambda: is_calm(world, role))
+    current_pages().hub.leave(groups.thread(conversation_id), ear)
+    if "refused" in kinds(page, seen):
+        assert await in_database(rights.dump) == before
+        return "refused"
+    has_done = {
+        "ping": lambda: True,
+        "open": lambda: f'"conversation": {conversation_id}' in str(page.frames[seen:]).replace("'", '"')
+        or f"panel-{conversation_id}" in str(page.frames[seen:]),
+        "typing": lambda: "typing" in ear.heard,
+    }.get(command)  # fmt: skip
+    if has_done is not None:
+        return "ok" if has_done() else "nothing"
+    return "ok" if await in_database(rights.dump) != before else "nothing"
+
+
+def kinds(page, since):
+    return [frame["is"] for frame in page.frames[since:]]
+
+
+async def marks_are_stored():
+    """They are gathered for a moment, and stored by the writer's one thread."""
+    await until(lambda: not current_pages().marker._waiting)
+    await in_thread(lambda: None, pool=threads.writer)()
+
+
+def is_calm(world, role):
+    """Every page of this process has told what it had to tell."""
+    pages = [
+        page for group in (current_pages().desks, current_pages().visitors) for some in group.values() for page in some
+    ]
+    return not any(page._wake.is_set() or page._is_stale or page._is_behind for page in pages)
+
+
+async def wrong_at_socket(server, world, where, role, conversation_id=None):
+    """What one person's socket does that the table does not say; with another's conversation, nothing goes."""
+    rows = {command: row_of(values)[role] for command, values in RIGHTS["sockets"][where].items()}
+    own = {"visitor_b": world.foreign.pk, "ended_visitor": world.ended.pk}.get(role, world.talk.pk)
+    wrong = []
+    async with HerePage(server, where, world.cookies[role]) as page:
+        if rows["opens"] != "ok":
+            code = await page.until_closed()
+            return [] if str(code) == rows["opens"] else [f"{where} for {role}: {code}"]
+        await page.until_drawn()
+        for command, wanted in rows.items():
+            if command == "opens":
+                continue
+            if conversation_id and command != "ping":
+                wanted = "refused" if command in ("post", "note") else "nothing"
+            found = await done_by(page, world, role, where, command, conversation_id or own)
+            wrong += [f"{where} {command} by {role}: {found} instead of {wanted}"] * (found != wanted)
+        texts = str(page.frames)
+    wrong += [
+        f"{where} {role} read {mark}" for mark, who in rights.WHO_READS.items() if mark in texts and role not in who
+    ]
+    return wrong
+
+
+@pytest.mark.parametrize("where", CONSUMERS)
+async def test_every_command_of_a_socket_is_for_whom_the_table_says(here, where):
+    world = await in_database(World)
+
+    assert [fault for role in ROLES for fault in await wrong_at_socket(here, world, where, role)] == []
+
+
+async def test_no_command_reaches_another_ones_conversation(here):
+    world = await in_database(World)
+    async with HerePage(here, "/ws/chat/?last=99", world.cookies["visitor_b"]) as theirs:
+        await theirs.until_drawn()
+        seen = len(theirs.frames)
+
+        for role in ("agent_lead", "agent_guest"):
+            assert await wrong_at_socket(here, world, "/ws/desk/", role, world.foreign.pk) == []
+            assert await wrong_at_socket(here, world, "/ws/desk/", role, world.names["unknown"]) == []
+
+        await theirs.send("ping")
+        await theirs.until(lambda: "pong" in kinds(theirs, seen), "a pong")
+        assert kinds(theirs, seen) == ["pong"]
+
+
+@pytest.mark.parametrize("file", ["foreign_draft", "foreign_file", "leads_draft", "note_file"])
+async def test_no_message_takes_along_another_ones_file(here, file):
+    world = await in_database(World)
+    async with HerePage(here, "/ws/chat/?last=0", world.cookies["visitor_a"]) as chat:
+        await chat.until_drawn()
+        before = await in_database(rights.dump)
+        key = rights.new_key()
+
+        await chat.send("post", key=key, text="Look", files=[str(world.names[file])])
+        await chat.until(lambda: chat.answers(key), "an answer")
+
+        assert chat.answers(key)[0]["is"] == "refused"
+        assert await in_database(rights.dump) == before
+
+
+async def test_a_guest_who_is_put_out_gets_nothing_more_within_five_seconds(here):
+    world = await in_database(World)
+    async with desk_page(here, world, "agent_guest") as guest, desk_page(here, world, "agent_lead") as lead:
+        await guest.until_line(1)
+        await guest.until_shown("tasks", f"task-{world.talk.pk}")
+
+        await in_database(conferences.end, world.talk.pk, by=world.lead)
+        await guest.until(
+            lambda: f"task-{world.talk.pk}" not in guest.shown["tasks"], "the end of it", seconds=REVOKED_SECONDS
+        )
+        seen = len(guest.frames)
+        note = await lead.say_note(f"Among us: {NOTE_MARK}", world.talk.pk)
+        await lead.until_line(note["number"])
+        answer = await guest.say("I am still here", world.talk.pk)
+
+        assert answer["is"] == "refused"
+        assert NOTE_MARK not in str(guest.frames[seen:])
+
+
+# The proof turns red with each of these
+
+
+async def test_mutant_anybodys_conversation_is_ones_own_on_sockets(here, monkeypatch):
+    world = await in_database(World)
+    broken(monkeypatch, access.participation_of, any_place_of)
+
+    assert await wrong_at_socket(here, world, "/ws/desk/", "agent_of_another_queue")
+
+
+async def test_mutant_notes_go_down_every_socket(here, monkeypatch):
+    world = await in_database(World)
+    broken(monkeypatch, thread.is_visible, always)
+
+    assert NOTE_MARK in await told_to_visitors(here, world)
