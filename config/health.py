@@ -16,6 +16,7 @@ class Health:
     swept_at: float | None = None
     heard_at: float | None = None
     sweep_seconds: float = 0.0
+    told_faults: list[str] = field(default_factory=list)  # what the log says last
     started_at: float = field(default_factory=time.monotonic)
 
     def swept(self, seconds: float) -> None:

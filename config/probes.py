@@ -1,5 +1,6 @@
 """What watches the portal: is it alive, is it ready, and its numbers. Answered before everything else."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -12,7 +13,18 @@ from config.health import health
 from config.logs import belongs_to, new_id
 from config.metrics import registry, router_lag
 
+logger = logging.getLogger(__name__)
+
 Handler = Callable[[HttpRequest], HttpResponse]
+PROBES = ("/healthz", "/readyz", "/metrics")
+
+
+class NotOfProbes(logging.Filter):
+    """Keeps out what Django says of each answer to a probe: asked once a second, it would bury what matters."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        return not (isinstance(request, HttpRequest) and request.path_info in PROBES)
 
 
 class ProbesMiddleware:
@@ -24,7 +36,7 @@ class ProbesMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.probes = {"/healthz": alive, "/readyz": ready, "/metrics": numbers}
+        self.probes = dict(zip(PROBES, (alive, ready, numbers), strict=True))
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         belongs_to.set(new_id("request"))
@@ -38,8 +50,11 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """The process can serve: database, line to the other processes, router; 503 with what is missing."""
+    """The process can serve: database, line to the other processes, router; 503 with what is missing. Changes are logged."""
     faults = health.faults()
+    if faults != health.told_faults:
+        health.told_faults = faults
+        logger.warning("Not ready: %s.", ", ".join(faults)) if faults else logger.info("Ready again.")
     return _json({"status": "not ready" if faults else "ready", "faults": faults}, 503 if faults else 200)
 
 

@@ -142,7 +142,10 @@ MESSAGE_TAGS = {message_levels.ERROR: "error"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"belongs_to": {"()": "config.logs.BelongsTo"}},
+    "filters": {
+        "belongs_to": {"()": "config.logs.BelongsTo"},
+        "not_of_probes": {"()": "config.probes.NotOfProbes"},
+    },
     "formatters": {
         "line": {
             "()": "config.logs.PlainFormatter",
@@ -161,6 +164,7 @@ LOGGING = {
     "loggers": {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},
+        "django.request": {"filters": ["not_of_probes"]},
         # Anybody may send any host name; a traceback for each would bury what matters.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

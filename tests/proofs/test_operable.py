@@ -72,6 +72,8 @@ def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_p
             assert any(lost in fault for fault in faults), faults
             assert lost_after < UNREADY_WITHIN + BUSY * patience()
             assert back_after < READY_WITHIN + BUSY * patience()
+        changes = re.findall(r"(?:WARNING|INFO) config\.probes \[.*?\] (Not ready|Ready again)", portal.log())
+        assert changes.count("Ready again") == changes.count("Not ready") >= 2
 
 
 # Logs
