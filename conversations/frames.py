@@ -23,6 +23,11 @@ def marks_frame(conversation_id: int, marks: Marks) -> Frame:
     return {"is": "marks", "conversation": conversation_id, "delivered": marks.delivered, "read": marks.read}
 
 
+def reload_frame() -> Frame:
+    """The page shows lines that the database does not have, because a backup was restored: it must be loaded anew."""
+    return {"is": "reload"}
+
+
 def posted_frame(posted: Posted) -> Frame:
     """The acknowledgement of a message, with a notice when it was not stored as it was written."""
     message = posted.message

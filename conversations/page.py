@@ -20,7 +20,7 @@ from conversations import groups
 from conversations.actions.reading import Marks
 from conversations.errors import Gone
 from conversations.fragments import Desk
-from conversations.frames import Frame, lines_frame, marks_frame
+from conversations.frames import Frame, lines_frame, marks_frame, reload_frame
 from conversations.line import Line
 from conversations.models import Message
 from conversations.snapshots import (
@@ -172,6 +172,17 @@ class Page:
     async def _catch_up(self) -> None:
         raise NotImplementedError
 
+    async def _leave_if_ahead(self, sent: int, last_number: int) -> None:
+        """
+        A page that had more lines than the database has shows a thread that is no more.
+
+        Lines that are written now would take the numbers of those it shows, and never come. `sent` is what the page
+        had before the database was read, so that a line of this moment is no such line.
+        """
+        if sent > last_number:
+            self.sent = last_number  # told once
+            await self._send(reload_frame())
+
     async def _show_lines(self, conversation_id: int, messages: list[Message], *, is_all: bool = False) -> None:
         """
         Send lines that follow exactly what the page has; otherwise let it catch up.
@@ -229,9 +240,10 @@ class VisitorPage(Page):
             await self._show_lines(self.conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
-        line = self.pages.line_for(self)
+        line, sent = self.pages.line_for(self), self.sent
         self.view = await in_thread(view_of_visitor)(self.conversation_id, line, self.language)
         conversation = self.view.conversation
+        await self._leave_if_ahead(sent, conversation.last_number)
         self.pages.follow_line(self, conversation.queue_id if conversation.state == State.WAITING else None)
         self._show_marks(self.conversation_id, self.view.marks)
         await self._show_fragments(self.view.drawn)
@@ -340,6 +352,7 @@ class DeskPage(Page):
             await self._show_lines(conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
+        sent = self.sent
         view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
         self.desk = view.desk
         if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.heard}):
@@ -347,11 +360,13 @@ class DeskPage(Page):
             self._wake.set()
         self._forget_rows()
         if view.open_id == self.open_id:
-            await self._show_view(view)
+            await self._show_view(view, sent)
         if self.open_id in view.desk.tasks and view.desk.tasks[self.open_id].last_number > self.sent:
             self._is_behind = True  # its ring was lost, and the safety poll compares tasks alone
 
-    async def _show_view(self, view: DeskView) -> None:
+    async def _show_view(self, view: DeskView, sent: int) -> None:
+        if view.place is not None:
+            await self._leave_if_ahead(sent, view.place.conversation.last_number)
         if self.open_id is not None:
             self._show_marks(self.open_id, view.marks)
         await self._show_fragments(view.drawn)

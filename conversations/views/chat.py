@@ -25,7 +25,7 @@ from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.file_lines import draw_files
 from conversations.forms import StartForm, one_line
 from conversations.fragments import draw_status, status_context, thread_context
-from conversations.frames import lines_frame, marks_frame
+from conversations.frames import lines_frame, marks_frame, reload_frame
 from conversations.line import usual_minutes
 from conversations.models import Conversation
 from conversations.states import Party
@@ -185,6 +185,8 @@ def poll(request: HttpRequest) -> HttpResponse:
         reading.marked_by_visitor(mine.pk, delivered=last, read=seen)
     messages = after(mine, last)
     frames: list[dict[str, Any]] = []
+    if last > mine.last_number:
+        frames.append(reload_frame())
     if messages:
         frames.append(lines_frame(mine.pk, messages, Audience.VISITOR, language))
     frames.append(marks_frame(mine.pk, reading.marks_for_visitor(mine)))

@@ -29,7 +29,7 @@ from conversations.fragments import (
     load_desk,
     thread_context,
 )
-from conversations.frames import lines_frame, marks_frame
+from conversations.frames import lines_frame, marks_frame, reload_frame
 from conversations.models import Participant
 from conversations.snapshots import view_of_desk
 from conversations.states import MessageKind, Party
@@ -215,6 +215,8 @@ def poll(request: HttpRequest) -> HttpResponse:
     if view.place is not None:
         if last > view.place.delivered_number or seen > view.place.read_number:
             reading.marked_by_agent(view.place.conversation_id, by=agent, delivered=last, read=seen)
+        if last > view.place.conversation.last_number:
+            frames.append(reload_frame())
         messages = after(view.place.conversation, last)
         if messages:
             frames.append(lines_frame(view.place.conversation_id, messages, Audience.AGENTS, agent.language))

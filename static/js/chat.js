@@ -68,6 +68,8 @@ function take(frame) {
       return thread.marked(frame);
     case "typing":
       return thread.typing(frame.who);
+    case "reload":
+      return location.reload(); // what is unsent and unfinished stays over it
     case "posted":
     case "refused":
       if (frame.notice) showNotice(frame.notice, "info");

@@ -36,6 +36,7 @@ const takers = {
   typing: (frame) => current.typing(frame) || showTypingInTask(String(frame.conversation)),
   notice: (frame) => showNotice(frame.sentence, "info"),
   posted: (frame) => posted(frame),
+  reload: () => location.reload(), // what is unsent and unfinished stays over it
   refused: (frame) => outbox.take(frame) || showNotice(frame.sentence),
 };
 const onFrame = (frame) => takers[frame.is]?.(frame);

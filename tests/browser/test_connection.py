@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from conversations.models import Conversation
 from tests import make
 from tests.browser import people
 from tests.browser.people import expect_thread
@@ -130,6 +131,25 @@ def test_a_server_that_dies_and_comes_back_loses_and_doubles_nothing(talk, porta
     assert seen[0] == seen[1]
     assert seen[0][-2:] == ["while it is away", "and after"]
     assert sorted(seen[0][:-2]) == sorted(["Where is my order?", "before", "also before"])
+
+
+def test_pages_that_show_more_than_a_restored_database_has_are_loaded_anew(talk, portal):
+    desk, visitor = talk
+    people.write(people.message_box(visitor), "since the backup")
+    expect_thread(desk, "Where is my order?", "since the backup")
+    portal.kill()
+    conversation = Conversation.objects.get()
+    conversation.messages.filter(text="since the backup").delete()
+    Conversation.objects.update(last_number=conversation.last_number - 1)
+    people.message_box(visitor).fill("not yet sent")
+    portal.start()
+
+    for page in (visitor, desk):
+        expect(people.bubble(page, "since the backup")).to_have_count(0, timeout=BACK_WITHIN)
+    expect(people.message_box(visitor)).to_have_value("not yet sent")
+    people.write(people.reply_box(desk), "and after")
+    for page in (desk, visitor):
+        expect_thread(page, "Where is my order?", "and after")
 
 
 def test_without_sockets_the_pages_ask_and_post_and_say_so(talk):

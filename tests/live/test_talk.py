@@ -30,6 +30,24 @@ async def test_both_sides_see_the_same_order(server):
 
 
 @pytest.mark.parametrize("side", ["chat", "desk"])
+async def test_a_page_that_has_more_than_the_database_is_told_once_to_be_loaded_anew(server, side):
+    """A backup was restored: what is written now takes the numbers of lines that the page still shows."""
+    talk = await in_database(Talk)
+    async with getattr(talk, side)(server, last=2) as page:
+        await page.until_drawn()
+        await in_database(talk.write, "Two")
+        await page.until_line(2)
+        told = [frame["is"] for frame in page.frames].count("reload")
+    async with getattr(talk, side)(server, last=2) as page:
+        await page.until_drawn()
+        await page.send("ping")
+        await page.until(lambda: page.frames[-1]["is"] == "pong", "a pong")
+        told_again = [frame["is"] for frame in page.frames].count("reload")
+
+    assert (told, told_again) == (1, 0)
+
+
+@pytest.mark.parametrize("side", ["chat", "desk"])
 async def test_a_page_catches_up_from_any_number(server, side):
     talk = await in_database(Talk)
     for place in range(4):

@@ -147,10 +147,16 @@ def test_a_poll_that_names_no_number_gets_everything(last):
     assert frames_of(visitor_of(conversation).get(POLL, {"last": last}))["messages"]["last"] == 1
 
 
-def test_a_poll_that_names_a_number_of_the_future_gets_nothing():
+@pytest.mark.parametrize("last", ["2", "9" * 18])
+def test_a_poll_that_names_a_number_of_the_future_is_told_to_load_the_page_anew(last):
     conversation = make.waiting_conversation()
+    visitor = visitor_of(conversation)
 
-    assert "messages" not in frames_of(visitor_of(conversation).get(POLL, {"last": "9" * 18}))
+    assert "reload" not in frames_of(visitor.get(POLL, {"last": 1}))
+    frames = frames_of(visitor.get(POLL, {"last": last}))
+
+    assert "reload" in frames
+    assert "messages" not in frames
 
 
 def test_end_asks_once_and_changes_nothing_by_asking():

@@ -195,6 +195,16 @@ def test_polling_sends_the_whole_desk_and_the_missing_lines(desk, lucia):
     }  # fmt: skip
 
 
+def test_polling_with_a_number_of_the_future_is_told_to_load_the_desk_anew(desk, lucia):
+    conversation = make.active_conversation(lead=lucia)
+    kinds = [
+        {frame["is"] for frame in desk.get("/desk/poll/", {"open": conversation.pk, "last": last}).json()["frames"]}
+        for last in (1, 2)
+    ]
+
+    assert ["reload" in kind for kind in kinds] == [False, True]
+
+
 @pytest.mark.parametrize("opened", ["", "0", "x", "-3", "999999", "9" * 30])
 def test_polling_for_a_conversation_that_is_not_there_still_sends_the_desk(desk, opened):
     frames = desk.get("/desk/poll/", {"open": opened, "last": "x"}).json()["frames"]
