@@ -1,5 +1,5 @@
 """
-P5: who may what.
+Who may what.
 
 The table in who_may_what.yaml is tried cell by cell: every address of the resolver with every method and every action
 of admin, for every kind of person; what it does not list fails. Then every identifier is swapped for another owner's.

@@ -1,5 +1,5 @@
 """
-P5: who may what on sockets.
+Who may what on sockets.
 
 Every command of the sockets is tried for every kind of person as the table in who_may_what.yaml says, with one's own
 conversation and with another's; no socket tells a visitor of a note. Addresses are in test_who_may_what.py.
