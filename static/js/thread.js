@@ -237,6 +237,10 @@ class Thread {
       // Given up only when the compose box has it: a text is never dropped.
       if (this.#options.onEdit(entry.text, entry)) this.#options.outbox.discard(entry.key);
     });
+    item.querySelector("[data-discard]").addEventListener("click", () => {
+      this.#options.outbox.discard(entry.key);
+      this.#box.focus({ preventScroll: true }); // the button that had it is gone
+    });
     return item;
   }
 
@@ -251,6 +255,7 @@ class Thread {
     why.hidden = !entry.sentence;
     item.querySelector("[data-retry]").hidden = !isFailed;
     item.querySelector("[data-edit]").hidden = !isFailed || !this.#options.onEdit;
+    item.querySelector("[data-discard]").hidden = !isFailed;
     if (isFailed && this.#isAtEnd) this.toEnd();
   }
 }

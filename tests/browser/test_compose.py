@@ -262,6 +262,25 @@ def test_a_restricted_word_is_refused_by_name_and_can_be_edited(talk):
     expect(people.bubble(visitor, "That parcel")).to_be_visible()
 
 
+def test_what_was_refused_can_be_put_away_when_nobody_can_write_any_more(talk):
+    desk, _ = talk()
+    people.write(people.reply_box(desk), "That darn parcel")
+    failed = people.bubble(desk, "That darn parcel")
+    expect(failed.get_by_role("button", name="Retry")).to_be_visible()
+
+    people.end(desk)
+    desk.keyboard.press("Escape")
+
+    expect(failed.get_by_role("button", name="Discard")).to_be_visible()
+    for name in ("Retry", "Edit"):
+        expect(failed.get_by_role("button", name=name)).to_be_hidden()
+    failed.get_by_role("button", name="Discard").click()
+    expect(failed).to_have_count(0)
+    desk.reload()
+    expect(desk.get_by_text("Where is my order?").first).to_be_visible()
+    expect(failed).to_have_count(0)
+
+
 def test_the_box_stays_a_note_after_one_is_saved(talk):
     desk, _ = talk()
     desk.get_by_role("button", name="Internal note").click()
