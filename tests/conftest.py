@@ -4,6 +4,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from channels.layers import channel_layers
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connections
 from django.utils import translation
@@ -11,10 +12,13 @@ from django.utils import translation
 from config import background, rates
 from config.threads import close_connections
 from conversations.masking import restricted
+from conversations.models import Message
+from conversations.states import MessageKind
 from conversations.thread import rendered
 from tests.live.sockets import Here
 from tests.portals import Portal
 
+LONG_WORD = 12
 # A thread that was asked for nothing more may still hold one.
 OTHERS_OUT = """
 SELECT PG_TERMINATE_BACKEND(pid) FROM pg_stat_activity WHERE datname = CURRENT_DATABASE() AND pid <> PG_BACKEND_PID()
@@ -70,6 +74,14 @@ def start_portal(transactional_db, tmp_path_factory):
             problems.append(problem)
     if problems:
         raise problems[0]
+    assert [word for portal in started for word in told_by(portal.log())] == [], "the log repeats what was said"
+
+
+def told_by(log):
+    """What was said in conversations, and sessions, as far as it stands in a log; short words stand in any."""
+    said = Message.objects.exclude(kind=MessageKind.EVENT).values_list("text", flat=True)
+    sessions = Session.objects.values_list("session_key", flat=True)
+    return [word for word in {*said, *sessions} if len(word) >= LONG_WORD and word in log]
 
 
 @pytest.fixture
