@@ -1,5 +1,5 @@
 """
-`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser; and what it ran on.
+`make test`: every test on SQLite, on PostgreSQL with Valkey and in a browser, then the promises; and what it ran on.
 
 A part that fails does not keep the others from running. Arguments go to each pytest: `python -m tests.run -k offer`.
 """
@@ -20,7 +20,7 @@ COUNTED = ("passed", "failed", "errors", "skipped", "left out")
 NOTHING = 5
 OF_THEIR_OWN = ("browser", "proofs")
 PROOFS = "tests/proofs"
-# Those that measure nothing, so that other tests may run beside them; `make proofs` runs all.
+# Those that measure nothing, so that other tests may run beside them.
 PLAIN_PROOFS = [
     f"{PROOFS}/test_who_may_what.py",
     f"{PROOFS}/test_who_may_what_on_sockets.py",
@@ -36,12 +36,13 @@ def main(arguments):
         run("SQLite", "sqlite", [*several, *arguments]),
         run("PostgreSQL and Valkey", "postgresql", [*several, *arguments]),
         in_browser(arguments),
+        *proofs([PROOFS, *(f"--ignore={file}" for file in PLAIN_PROOFS), *arguments]),
     ]
     total = {name: sum(result["counts"].get(name, 0) for result in results) for name in COUNTED}
     print("\nThe tests ran on")
     for result in results:
         versions = ", ".join(f"{name} {version}" for name, version in result["ran_on"].items())
-        print(f"  {result['part']}: {counts_text(result['counts'])} ({versions})")
+        print(f"  {result['part']}: {counts_text(result['counts'])} in {result['seconds']} s ({versions})")
     has_failed = any(result["code"] for result in results)
     failed = total["failed"] + total["errors"]
     if has_failed and not failed:
@@ -65,7 +66,13 @@ def in_browser(arguments):
         version = browser.version
     except Exception as problem:
         print(f"\n== In the browser\n{problem}", flush=True)
-        return {"part": "In the browser", "code": 1, "counts": {"errors": 1}, "ran_on": {"Chromium": "missing"}}
+        return {
+            "part": "In the browser",
+            "code": 1,
+            "counts": {"errors": 1},
+            "ran_on": {"Chromium": "missing"},
+            "seconds": 0,
+        }
     result = run("In the browser", "sqlite", ["tests/browser", *arguments])
     result["ran_on"]["Chromium"] = version
     return result
@@ -82,6 +89,7 @@ def proofs(arguments):
 def run(part, kind, arguments):
     """One pytest; its counts come back in a file, written by the plugin."""
     print(f"\n== {part}", flush=True)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="livedesk-counts-") as folder:
         counts = Path(folder) / "counts.json"
         environment = {**os.environ, "LIVEDESK_TEST_ON": kind, "LIVEDESK_TEST_COUNTS": str(counts)}
@@ -90,7 +98,7 @@ def run(part, kind, arguments):
         said = json.loads(counts.read_text(encoding="utf-8")) if counts.exists() else {"counts": {"errors": 1}}
     if code == NOTHING:
         print(f"{part}: no test was found.")
-    return {"part": part, "code": code, "ran_on": {}, **said}
+    return {"part": part, "code": code, "ran_on": {}, "seconds": int(time.monotonic() - began), **said}
 
 
 def counts_text(counts):

@@ -14,9 +14,9 @@ def main(arguments):
         os.environ["LIVEDESK_SOAK"] = "1"
     seed = os.environ.setdefault("SEED", str(secrets.randbelow(2**32)))
     print(f"SEED={seed}", flush=True)
-    results = proofs([*(arguments or [PROOFS]), "-rA"])
+    results = proofs(arguments or [PROOFS])
     if not arguments:
-        results.append(run("A browser under attack", "sqlite", [ATTACK, "-rA"]))
+        results.append(run("A browser under attack", "sqlite", [ATTACK]))
     for result in results:
         print(f"{result['part']}: {counts_text(result['counts'])}")
     print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")

@@ -24,7 +24,7 @@ from tests.proofs.routers import RouterProcess
 AGENT_GRACE_SECONDS = 3
 KILL_EVERY_SECONDS = 2.0
 HEARTBEAT_SECONDS = 0.5
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.01  # of the looker-on
 FAR_SECONDS = 3600
 MOST_TIMES = 4
 HAPPENS = (
@@ -44,6 +44,7 @@ class Size:
     seconds: float = 8
     hands: int = 4
     queues: int = 3
+    pause: float = 0.01  # of a pair of hands between two acts
 
 
 SHORT = Size()
@@ -209,7 +210,7 @@ class House:
         chance = random.Random(f"{self.seed} {hand}")
         mine = self.agents[hand :: self.size.hands]
         acts, weights = zip(*WEIGHTS.items(), strict=True)
-        while not self.is_over.wait(PAUSE_SECONDS):
+        while not self.is_over.wait(self.size.pause):
             act = chance.choices(acts, weights)[0]
             try:
                 if act(self, chance.choice(mine), chance):

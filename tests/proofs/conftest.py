@@ -24,3 +24,21 @@ def seed():
 def own_folder(settings, tmp_path):
     """Files that a proof uploads go where no other test looks."""
     settings.MEDIA_ROOT = tmp_path
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the proofs measured, for whoever reads the run."""
+    told = [(report.nodeid, measured(report)) for report in terminalreporter.getreports("passed")]
+    told = [(name.rpartition("/")[2], lines) for name, lines in told if lines and "proofs/" in name]
+    if told:
+        terminalreporter.section("measured")
+    for name, lines in told:
+        terminalreporter.write_line(name)
+        for line in lines:
+            terminalreporter.write_line(f"    {line}")
+
+
+def measured(report):
+    """The lines that a test printed while it ran."""
+    lines = report.capstdout.splitlines() if report.when == "call" else []
+    return [line for line in lines if line and not line.startswith("SEED=")]
