@@ -1,4 +1,4 @@
-"""`make soak`: every proof in tests/proofs at length, on both databases; `make proofs`: briefly. `SEED=` replays."""
+"""`make soak`: every proof at length, on both databases; `make proofs`: briefly. `SEED=` replays."""
 
 import os
 import secrets
@@ -6,19 +6,26 @@ import sys
 
 from tests.run import ATTACK, PROOFS, counts_text, proofs, run
 
+# What stands beside the other tests of its subject, and proves a promise too.
+ELSEWHERE = ["tests/live/test_rights.py", "tests/live/test_production_headers.py", "tests/pages/test_sign_in.py"]
+# A proof that talks for minutes needs more than a test is given.
+LONG_SECONDS = 1_800
+
 
 def main(arguments):
     is_short = "--short" in arguments
-    arguments = [argument for argument in arguments if argument != "--short"]
-    if not is_short:
-        os.environ["LIVEDESK_SOAK"] = "1"
+    chosen = [argument for argument in arguments if argument != "--short"]
     seed = os.environ.setdefault("SEED", str(secrets.randbelow(2**32)))
     print(f"SEED={seed}", flush=True)
-    results = proofs(arguments or [PROOFS])
-    if not arguments:
-        results.append(run("A browser under attack", "sqlite", [ATTACK]))
+    options = [f"--randomly-seed={seed}"]  # the order of the tests, too
+    if not is_short:
+        os.environ["LIVEDESK_SOAK"] = "1"
+        options += ["--timeout", str(LONG_SECONDS)]
+    results = proofs([*(chosen or [PROOFS, *ELSEWHERE]), *options])
+    if not chosen:
+        results.append(run("A browser under attack", "sqlite", [ATTACK, *options]))
     for result in results:
-        print(f"{result['part']}: {counts_text(result['counts'])}")
+        print(f"{result['part']}: {counts_text(result['counts'])} in {result['seconds']} s")
     print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")
     return int(any(result["code"] for result in results))
 
