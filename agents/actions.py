@@ -1,7 +1,7 @@
 """The one door for every change of an agent's state and presence."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from django.db import transaction
 from django.db.models import Q
@@ -81,8 +81,13 @@ def go_offline(agent: Agent, *, by: Agent | None, at: dt.datetime) -> None:
     _change(agent, AgentState.OFFLINE, by=by, at=at)
 
 
-def desks_seen(agent_ids: Iterable[int]) -> None:
-    """These agents' desks are open now: renew their leases; who was Offline becomes Idle, as at sign-in."""
+def desks_seen(agent_ids: Iterable[int], *, may_return: Callable[[], Collection[int]] | None = None) -> None:
+    """
+    These agents' desks are open now: renew their leases; who was Offline becomes Idle, as at sign-in.
+
+    `may_return` says anew who still has the right to his desk, once it is known who is Offline: he may be so because he
+    was just signed out.
+    """
     ids = sorted(set(agent_ids))
     if not ids:
         return
@@ -96,19 +101,24 @@ def desks_seen(agent_ids: Iterable[int]) -> None:
         came_back = [agent.pk for agent in found if agent.connected_until is None or agent.connected_until <= now]
         if came_back:
             announce(groups.ROUTER, "work")
-    for agent in found:
-        if agent.state == AgentState.OFFLINE and agent.is_active:
-            sign_in(agent.pk)
+    offline = [agent.pk for agent in found if agent.state == AgentState.OFFLINE and agent.is_active]
+    allowed = may_return() if offline and may_return else offline
+    for agent_id in offline:
+        if agent_id in allowed:
+            sign_in(agent_id)
 
 
-def desk_closed(agent_id: int) -> None:
+def desk_closed(agent_id: int, *, unless_seen_after: dt.datetime | None = None) -> None:
     """
     The last desk of the agent in this process closed: he gets no offers until a desk is back.
 
     His state stays; the grace runs from now. A desk open in another process renews the lease with its next heartbeat.
     """
     with transaction.atomic():
-        Agent.objects.filter(pk=agent_id).exclude(connected_until=None).update(connected_until=database_now())
+        desk = Agent.objects.filter(pk=agent_id).exclude(connected_until=None)
+        if unless_seen_after is not None:
+            desk = desk.exclude(seen_at__gt=unless_seen_after)
+        desk.update(connected_until=database_now())
 
 
 def gone_agents(now: dt.datetime, grace_seconds: int) -> list[int]:

@@ -1,6 +1,7 @@
 """The sockets: one per page, both ways. Up come messages, marks and pings; down go lines and fragments."""
 
 import asyncio
+import datetime as dt
 import json
 import logging
 import time
@@ -62,6 +63,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     commands: ClassVar[frozenset[str]] = frozenset()
     page: Page | None = None
     is_sent_away = False
+    is_counted = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """
+        Serve the socket, and leave no page behind however that ends.
+
+        A command may hang longer than its socket lives, while the database is away: then the server cancels all of
+        this, and nobody is told that the socket closed.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._forget_page()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler, without Channels' hop to a thread for each event: no database work runs here."""
@@ -91,6 +105,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.send_frame({"is": "hello", "now": current_pages().now().isoformat()})
         if self.page is not None:
             metrics.sockets.labels(page=self.page.audience).inc()
+            self.is_counted = True
             sent = self.page.sent
             self.page.start()
             if "back" in self.query:
@@ -173,12 +188,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def disconnect(self, code: int) -> None:
         """Forget the page."""
         if self.page is not None:
-            metrics.sockets.labels(page=self.page.audience).dec()
+            closed_at = current_pages().now()
+            self._forget_page()
             await self.page.stop()
-            await self.left()
+            await self.left(closed_at)
 
-    async def left(self) -> None:
-        """The person's page closed."""
+    def _forget_page(self) -> None:
+        """At once and without waiting for anything; safe to repeat."""
+        if self.page is not None:
+            self.page.close()
+            if self.is_counted:
+                self.is_counted = False
+                metrics.sockets.labels(page=self.page.audience).dec()
+
+    async def left(self, closed_at: dt.datetime) -> None:
+        """The person's page closed at this time of the database's clock."""
 
 
 class ChatConsumer(LiveConsumer):
@@ -221,10 +245,11 @@ class ChatConsumer(LiveConsumer):
         """The visitor is writing."""
         self.tell_typing(self.conversation.pk, 0, self.conversation.visitor_name.split(" ")[0])
 
-    async def left(self) -> None:
+    async def left(self, closed_at: dt.datetime) -> None:
         await asyncio.sleep(LEAVING_SECONDS)
         if self.conversation.pk not in current_pages().visitors:
-            await in_thread(presence.visitor_left)(self.conversation.pk)
+            # He may be back on another server, which saw him since.
+            await in_thread(presence.visitor_left)(self.conversation.pk, unless_seen_after=closed_at)
 
 
 class DeskConsumer(LiveConsumer):
@@ -289,9 +314,9 @@ class DeskConsumer(LiveConsumer):
         if self.page.desk is not None and conversation_id in self.page.desk.tasks:
             self.tell_typing(conversation_id, self.agent.pk, self.agent.get_short_name() or self.agent.name)
 
-    async def left(self) -> None:
+    async def left(self, closed_at: dt.datetime) -> None:
         if self.agent.pk not in current_pages().desks:
-            await in_thread(agent_actions.desk_closed)(self.agent.pk)
+            await in_thread(agent_actions.desk_closed)(self.agent.pk, unless_seen_after=closed_at)
 
 
 def _parse(text: str | None) -> dict[str, Any]:

@@ -84,11 +84,16 @@ class Page:
         """Begin to keep the page in step."""
         self._task = asyncio.create_task(self._run())
 
-    async def stop(self) -> None:
-        """The page is closed."""
+    def close(self) -> None:
+        """The page is closed: it is forgotten at once. Safe to repeat."""
         self.pages.remove(self)
         if self._task is not None:
             self._task.cancel()
+
+    async def stop(self) -> None:
+        """Close the page, and wait until it has ended."""
+        self.close()
+        if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
@@ -322,10 +327,12 @@ class DeskPage(Page):
             await self._send(await in_thread(notice_of)(offer_id, self.language))
 
     async def _show_row(self, conversation_id: int) -> None:
+        """Send one row anew; the list that it stands in is no longer what was sent last."""
         task = self.desk.tasks.get(conversation_id) if self.desk else None
         if task is not None:
             html = draw_task(task, conversation_id == self.open_id, self.language)
             await self._show_fragments({f"task-{conversation_id}": html})
+            self.shown.pop("tasks", None)
 
     async def _show_posted(self, ring: Ring) -> None:
         conversation_id, messages = ring["conversation"], ring["_posted"]

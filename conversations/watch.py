@@ -25,7 +25,7 @@ from conversations.actions.reading import Marks
 from conversations.fragments import Desk
 from conversations.masking import restricted
 from conversations.models import Conversation, Offer, Participant
-from conversations.page import VisitorPage
+from conversations.page import DeskPage, VisitorPage
 from conversations.pages import Pages
 from conversations.states import OfferState
 
@@ -33,9 +33,10 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 SETTLING_SECONDS = 0.25
-SESSIONS_EVERY = 4  # polls
 
 Known = tuple[Any, ...]
+# By what a desk is open: the agent, his session, and the password and epoch that the session began with.
+Right = tuple[int, str, tuple[str, int]]
 
 
 @dataclass
@@ -69,7 +70,11 @@ class Found:
     conversations: dict[int, tuple[int, int, Marks]]
     desks: dict[int, DeskKnown]
     credentials: dict[int, tuple[str, int]]
-    sessions: set[str] | None
+    sessions: set[str]
+
+    def holds(self, right: Right) -> bool:
+        """Whether an agent still has the right by which his page was opened."""
+        return _holds(right, self.credentials, self.sessions)
 
 
 class Watch:
@@ -78,7 +83,6 @@ class Watch:
     def __init__(self, hub: Hub, pages: Pages) -> None:
         self._hub = hub
         self._pages = pages
-        self._polls = 0
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -90,19 +94,16 @@ class Watch:
     async def beat(self) -> None:
         """Renew the leases of everybody whose page is open here, until cancelled."""
         while True:
-            now = await in_thread(renew)(list(self._pages.desks), list(self._pages.visitors))
+            rights = [_right(page) for pages in self._pages.desks.values() for page in pages]
+            now = await in_thread(renew)(rights, list(self._pages.visitors))
             self._pages.clock_lead = now - timezone.now()
             await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
 
     async def _poll(self) -> None:
-        self._polls += 1
         # A page that opens while we look is new enough: what was found says nothing about it.
         desks = [page for pages in self._pages.desks.values() for page in pages]
         keys = [page.session_key for page in desks]
-        ask_sessions = self._polls % SESSIONS_EVERY == 0
-        found = await in_thread(look)(
-            list(self._pages.visitors), list(self._pages.desks), keys if ask_sessions else None
-        )
+        found = await in_thread(look)(list(self._pages.visitors), list(self._pages.desks), keys)
         # What was just written has rung for its pages, and they need a moment; a page may also be ahead of the look.
         await asyncio.sleep(SETTLING_SECONDS)
         for conversation_id, known in found.conversations.items():
@@ -112,8 +113,7 @@ class Watch:
         for page in desks:
             if page not in self._pages.desks.get(page.agent_id, ()):
                 continue  # closed since
-            is_out = found.sessions is not None and page.session_key not in found.sessions
-            if is_out or found.credentials.get(page.agent_id) != page.credentials:
+            if not found.holds(_right(page)):
                 await page.revoke()
             elif page.desk is None or not known_of(page.desk).covers(found.desks[page.agent_id]):
                 page.make_stale()
@@ -130,7 +130,7 @@ def _covers(page: VisitorPage, found: tuple[int, int, Marks]) -> bool:
     )
 
 
-def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[str] | None) -> Found:
+def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[str]) -> Found:
     """Read what all these pages should know: seven queries, whatever their number."""
     conversations = Conversation.objects.filter(pk__in=conversation_ids)
     marks = _marks(conversation_ids)
@@ -139,16 +139,36 @@ def look(conversation_ids: list[int], agent_ids: list[int], session_keys: list[s
         for pk, revision, number in conversations.values_list("pk", "revision", "last_number")
     }
     agents = list(Agent.objects.filter(pk__in=agent_ids, is_active=True))
-    sessions = None
-    if session_keys is not None:
-        alive = Session.objects.filter(session_key__in=session_keys, expire_date__gt=database_now())
-        sessions = set(alive.values_list("session_key", flat=True))
     return Found(
         conversations=versions,
         desks=_desks(agents),
         credentials={agent.pk: (agent.password, agent.session_epoch) for agent in agents},
-        sessions=sessions,
+        sessions=_alive(session_keys),
     )
+
+
+def _alive(session_keys: list[str]) -> set[str]:
+    alive = Session.objects.filter(session_key__in=session_keys, expire_date__gt=database_now())
+    return set(alive.values_list("session_key", flat=True))
+
+
+def _right(page: DeskPage) -> Right:
+    return page.agent_id, page.session_key, page.credentials
+
+
+def _holds(right: Right, credentials: dict[int, tuple[str, int]], sessions: set[str]) -> bool:
+    agent_id, session_key, began_with = right
+    return credentials.get(agent_id) == began_with and session_key in sessions
+
+
+def rightful(rights: list[Right]) -> set[int]:
+    """The agents who still have the right to a desk that is open."""
+    agents = Agent.objects.filter(pk__in={right[0] for right in rights}, is_active=True)
+    credentials = {
+        pk: (password, epoch) for pk, password, epoch in agents.values_list("pk", "password", "session_epoch")
+    }
+    sessions = _alive([right[1] for right in rights])
+    return {right[0] for right in rights if _holds(right, credentials, sessions)}
 
 
 def _marks(conversation_ids: list[int]) -> dict[int, Marks]:
@@ -197,9 +217,9 @@ def _is_at_least(knows: tuple[int, ...], found: tuple[int, ...]) -> bool:
     return all(mine >= theirs for mine, theirs in zip(knows, found, strict=True))
 
 
-def renew(agent_ids: list[int], conversation_ids: list[int]) -> dt.datetime:
+def renew(rights: list[Right], conversation_ids: list[int]) -> dt.datetime:
     """One heartbeat for everybody whose page is open in this process; answers the database's time."""
-    agent_actions.desks_seen(agent_ids)
+    agent_actions.desks_seen(rightful(rights), may_return=lambda: rightful(rights))
     presence.visitors_seen(conversation_ids)
     restricted.read()
     return database_now()

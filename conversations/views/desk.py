@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth import logout
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -230,7 +231,8 @@ def poll(request: HttpRequest) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out, unless a request waits or a conversation is open."""
     agent = agent_of(request)
-    if agent.state != AgentState.OFFLINE:
-        presence.sign_out(agent.pk, by=agent)
-    logout(request)
+    with transaction.atomic():  # who looks whether he may come back sees both, or neither
+        if agent.state != AgentState.OFFLINE:
+            presence.sign_out(agent.pk, by=agent)
+        logout(request)
     return redirect("agents:sign-in")
