@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 CHUNK = 64 * 1024
 FORM_BYTES = 128 * 1024  # what a form has around its files
-POLICY = "sandbox; default-src 'none'"
+POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 UNKNOWN = _("There is no such file here. It may have been removed, or it belongs to another conversation.")
 

@@ -37,7 +37,7 @@ def test_a_file_comes_as_a_download_that_nothing_runs():
     assert response.headers["Content-Disposition"] == "attachment; filename*=utf-8''%C3%89vora%201.pdf"
     assert response.headers["Content-Type"] == "application/pdf"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
     assert response.headers["Cache-Control"] == "private, no-store"
     assert response.headers["Content-Length"] == str(len(samples.PDF))
 
@@ -52,7 +52,7 @@ def test_a_thumbnail_comes_as_safely():
     assert body(picture)[8:12] == b"WEBP"
     assert picture.headers["Content-Type"] == "image/webp"
     assert picture.headers["Content-Disposition"] == 'attachment; filename="a.webp"'
-    assert picture.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert picture.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
     assert none.status_code == 404
 
 

@@ -9,22 +9,24 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
+from channels.routing import URLRouter
+from channels.security.websocket import WebsocketDenier
 from django.apps import apps
 from django.contrib import admin
 from django.core.signals import request_finished
 from django.db import close_old_connections, connection, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.client import ClientHandler
 from django.urls import URLPattern, get_resolver
 
 from config import rates
-from conversations.consumers import ChatConsumer, DeskConsumer
+from config.asgi import application
+from config.probes import ProbesMiddleware
 from conversations.models import Attachment
 from tests.files import samples
 from tests.pages.browsing import Page
 
 TABLE = Path(__file__).with_name("who_may_what.yaml")
-CONSUMERS = {"/ws/chat/": ChatConsumer, "/ws/desk/": DeskConsumer}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHERS = "others"  # in the table: every method that has no row of its own
 SETTINGS = {"given", "send", "ask", "with", OTHERS}
@@ -33,6 +35,10 @@ WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 PRESENCE = {
     ("agents.agent", "seen_at"), ("agents.agent", "connected_until"), ("agents.agent", "last_login"),
     ("conversations.conversation", "visitor_seen_at"), ("conversations.conversation", "is_visitor_here"),
+}  # fmt: skip
+ONE_YEAR = 31_536_000
+PRODUCTION = {
+    "SECURE_HSTS_SECONDS": ONE_YEAR, "SECURE_HSTS_INCLUDE_SUBDOMAINS": True, "SECURE_HSTS_PRELOAD": True
 }  # fmt: skip
 OUR_APPS = ("agents", "queues", "conversations", "auth")
 
@@ -63,6 +69,7 @@ def read_table():
 
 RIGHTS = read_table()
 ROLES = RIGHTS["roles"]
+ROWS = RIGHTS["addresses"] | RIGHTS["probes"]
 
 
 def row_of(values):
@@ -81,6 +88,31 @@ def every_address(patterns=None, before="/"):
             yield address, pattern
         else:
             yield from every_address(pattern.url_patterns, address)
+
+
+def every_probe():
+    """The addresses that are answered before the resolver is asked."""
+    return set(ProbesMiddleware(None).probes)
+
+
+def socket_router():
+    """What leads to the sockets, below what asks where they come from and who opens them."""
+    inner = application.application_mapping["websocket"]
+    while not isinstance(inner, URLRouter):
+        inner = inner.application if hasattr(inner, "application") else inner.inner
+    return inner
+
+
+def every_socket():
+    """The consumer behind each address of a socket."""
+    consumers = {f"/{route.pattern}": route.callback.consumer_class for route in socket_router().routes}
+    return {where: consumer for where, consumer in consumers.items() if consumer is not WebsocketDenier}
+
+
+def every_command():
+    """Each address of a socket with each command that it takes: `("/ws/chat/", "post")`; to open it is one, too."""
+    for where, consumer in every_socket().items():
+        yield from ((where, name) for name in {"opens", "ping", *getattr(consumer, "commands", ())})
 
 
 def every_admin_action():
@@ -137,7 +169,7 @@ class Try:
         client.handler = HANDLER
         client.cookies = SimpleCookie(self.world.cookies[role])
         rates.forget_all()
-        return getattr(client, method.lower())(path or self.path(), data)
+        return getattr(client, method.lower())(path or self.path(), data, secure=True)
 
     def body(self, method, **swapped):
         if method != "POST":
@@ -155,12 +187,12 @@ class Try:
             text = text_of(response)
             changed = bool(watch.writes) and dump() != watch.before()
             rang = watch.rang()
-        return Answer(class_of(response), text, changed, rang)
+        return Answer(class_of(response), text, changed, rang, headers_missing_in(response))
 
 
 class Answer:
-    def __init__(self, kind, text, changed, rang):
-        self.kind, self.text, self.changed, self.rang = kind, text, changed, rang
+    def __init__(self, kind, text, changed, rang, bare):
+        self.kind, self.text, self.changed, self.rang, self.bare = kind, text, changed, rang, bare
 
 
 class Watch:
@@ -221,6 +253,20 @@ def text_of(response):
     return content.decode(errors="replace")
 
 
+def headers_missing_in(response):
+    """What keeps a browser safe, by name, as far as this answer does not carry it."""
+    policy = response.get("Content-Security-Policy", "")
+    has = {
+        "a strict policy": "default-src 'none'" in policy and "unsafe" not in policy,
+        "frame-ancestors": re.search(r"frame-ancestors '(none|self)'", policy),
+        "nosniff": response.get("X-Content-Type-Options") == "nosniff",
+        "a referrer policy": response.get("Referrer-Policy") == "same-origin",
+        "X-Frame-Options": response.get("X-Frame-Options") in ("DENY", "SAMEORIGIN"),
+        "HSTS": response.get("Strict-Transport-Security", "").startswith(f"max-age={ONE_YEAR};"),
+    }
+    return [name for name, is_there in has.items() if not is_there]
+
+
 def dump():
     """Every row of ours, but for who was seen when."""
     rows = {}
@@ -249,7 +295,7 @@ def expected(row, method):
 
 def mismatches(address, pattern, world, methods=METHODS, roles=None):
     """The cells of one address where the portal does something else than the table says."""
-    row = RIGHTS["addresses"][address]
+    row = ROWS[address]
     trial = Try(world, address, pattern, row)
     wrong = []
     for method in methods:
@@ -267,13 +313,23 @@ def faults(answer, wanted, method, role):
     may_change = method == "POST" and wanted in ("ok", "go")
     if not may_change and (answer.changed or answer.rang):
         yield "changed or rang something"
+    if answer.bare:
+        yield f"came without {', '.join(answer.bare)}"
     for mark, allowed in WHO_READS.items():
         if mark in answer.text and role not in allowed:
             yield f"read {mark}"
 
 
+class HandlerOfProduction(ClientHandler):
+    """Demands https of browsers, as a portal in production does."""
+
+    def load_middleware(self, is_async=False):
+        with override_settings(**PRODUCTION):
+            super().load_middleware(is_async)
+
+
 # One for all requests: each one's own would read every static file anew.
-HANDLER = ClientHandler(enforce_csrf_checks=False)
+HANDLER = HandlerOfProduction(enforce_csrf_checks=False)
 STAFF_OF_THE_TALK = {"agent_lead", "agent_guest", "supervisor", "superuser"}
 WHO_READS = {
     TALK_MARK: STAFF_OF_THE_TALK | {"visitor_a"},

@@ -10,13 +10,14 @@ import pytest
 from config import threads
 from config.threads import in_thread
 from conversations import access, groups, thread
-from conversations.actions import conferences
+from conversations.actions import conferences, files, messaging
+from conversations.models import Message
 from conversations.pages import current_pages
 from tests.live.sockets import HerePage, in_database, until
 from tests.proofs import rights
-from tests.proofs.mutants_of_rights import always, any_place_of, broken
-from tests.proofs.rights import CONSUMERS, NOTE_MARK, RIGHTS, ROLES, TALK_MARK, row_of
-from tests.proofs.two_talks import World
+from tests.proofs.mutants_of_rights import always, any_place_of, broken, known_by_key_alone, owned_by_nobody
+from tests.proofs.rights import NOTE_MARK, RIGHTS, ROLES, TALK_MARK, row_of
+from tests.proofs.two_talks import ENDED_LINE, World
 
 REVOKED_SECONDS = 5
 
@@ -31,7 +32,20 @@ async def test_no_socket_tells_a_visitor_of_a_note(here):
     told = await told_to_visitors(here, world)
 
     assert TALK_MARK in told
+    assert ENDED_LINE in told
     assert NOTE_MARK not in told
+
+
+async def test_no_socket_tells_a_visitor_of_a_note_while_the_agent_wraps_up(here):
+    world = await in_database(World, "wrap_up")
+    async with HerePage(here, "/ws/chat/?last=0", world.cookies["visitor_a"]) as chat:
+        await chat.until_line(1)
+        await chat.send("ping")
+        await chat.until(lambda: "pong" in kinds(chat, 0), "a pong")
+        await until(lambda: is_calm(world, "visitor_a"))
+
+    assert TALK_MARK in str(chat.frames)
+    assert NOTE_MARK not in str(chat.frames)
 
 
 async def told_to_visitors(server, world):
@@ -49,6 +63,9 @@ async def told_to_visitors(server, world):
     async with HerePage(server, f"/ws/chat/?last={note['number'] - 1}", cookie) as again:
         await again.until_line(answer["number"])
         frames = frames + again.frames
+    async with HerePage(server, "/ws/chat/?last=0", world.cookies["ended_visitor"]) as ended:
+        await ended.until_line(world.ended.last_number)
+        frames = frames + ended.frames
     return str(frames)
 
 
@@ -153,7 +170,7 @@ async def wrong_at_socket(server, world, where, role, conversation_id=None):
     return wrong
 
 
-@pytest.mark.parametrize("where", CONSUMERS)
+@pytest.mark.parametrize("where", rights.every_socket())
 async def test_every_command_of_a_socket_is_for_whom_the_table_says(here, where):
     world = await in_database(World)
 
@@ -175,19 +192,72 @@ async def test_no_command_reaches_another_ones_conversation(here):
         assert kinds(theirs, seen) == ["pong"]
 
 
-@pytest.mark.parametrize("file", ["foreign_draft", "foreign_file", "leads_draft", "note_file"])
-async def test_no_message_takes_along_another_ones_file(here, file):
+FILES = {
+    "visitor_a": ["foreign_draft", "foreign_file", "leads_draft", "note_file"],
+    "agent_lead": ["foreign_draft", "foreign_file", "visitors_draft", "handle"],
+    "agent_guest": ["foreign_draft", "foreign_file", "visitors_draft", "leads_draft", "handle", "note_file"],
+}
+
+
+def page_of(server, world, role):
+    if role.startswith("visitor"):
+        return HerePage(server, "/ws/chat/?last=0", world.cookies[role])
+    return desk_page(server, world, role)
+
+
+async def taken_along(server, world, role, names=None):
+    """Those files of other people, or of messages sent before, that this person can send as his own."""
+    taken = []
+    where = {} if role.startswith("visitor") else {"conversation": world.talk.pk}
+    async with page_of(server, world, role) as page:
+        await page.until_drawn()
+        for name in names or FILES[role]:
+            before, key = await in_database(rights.dump), rights.new_key()
+            await page.send("post", key=key, text="Look", files=[str(world.names[name])], **where)
+            await page.until(lambda key=key: page.answers(key), f"an answer about {name}")
+            if page.answers(key)[0]["is"] != "refused" or await in_database(rights.dump) != before:
+                taken.append(name)
+    return taken
+
+
+@pytest.mark.parametrize("role", FILES)
+async def test_no_message_takes_along_another_ones_file(here, role):
     world = await in_database(World)
-    async with HerePage(here, "/ws/chat/?last=0", world.cookies["visitor_a"]) as chat:
-        await chat.until_drawn()
-        before = await in_database(rights.dump)
-        key = rights.new_key()
 
-        await chat.send("post", key=key, text="Look", files=[str(world.names[file])])
-        await chat.until(lambda: chat.answers(key), "an answer")
+    assert await taken_along(here, world, role) == []
+    own = {"visitor_a": "visitors_draft", "agent_lead": "leads_draft"}.get(role)
+    assert own is None or await taken_along(here, world, role, [own]) == [own], "unknown: nobody's file is taken"
 
-        assert chat.answers(key)[0]["is"] == "refused"
-        assert await in_database(rights.dump) == before
+
+async def not_stored_under(server, world, role, messages):
+    """Send the same words under the keys of these messages, which are others': those that did not become one's own."""
+    wrong = []
+    where = {} if role.startswith("visitor") else {"conversation": world.talk.pk}
+    async with page_of(server, world, role) as page:
+        await page.until_drawn()
+        for message in messages:
+            mine = Message.objects.filter(conversation=world.talk, key=message.key).exclude(pk=message.pk)
+            await page.send("post", key=message.key, text=message.text, **where)
+            await page.until(lambda key=message.key: page.answers(key), "an answer")
+            answer = page.answers(message.key)[0]
+            stored = await in_database(lambda mine=mine: [(one.text, one.number) for one in mine])
+            if answer["is"] != "posted" or stored != [(message.text, answer["number"])]:
+                wrong.append((message.text, answer, stored))
+    return wrong
+
+
+def messages_of_others(world, role):
+    """One of another conversation, and one of the same by somebody else."""
+    of_the_talk = Message.objects.filter(conversation=world.talk, text__contains=TALK_MARK)
+    return [world.foreign_line, of_the_talk.filter(agent=world.lead if role == "visitor_a" else None)[0]]
+
+
+@pytest.mark.parametrize("role", ["visitor_a", "agent_lead", "agent_guest"])
+async def test_the_key_of_another_ones_message_is_as_good_as_any_other(here, role):
+    world = await in_database(World)
+    messages = await in_database(messages_of_others, world, role)
+
+    assert await not_stored_under(here, world, role, messages) == []
 
 
 async def test_a_guest_who_is_put_out_gets_nothing_more_within_five_seconds(here):
@@ -224,3 +294,18 @@ async def test_mutant_notes_go_down_every_socket(here, monkeypatch):
     broken(monkeypatch, thread.is_visible, always)
 
     assert NOTE_MARK in await told_to_visitors(here, world)
+
+
+async def test_mutant_files_belong_to_nobody_on_sockets(here, monkeypatch):
+    world = await in_database(World)
+    broken(monkeypatch, files.Sender.own, owned_by_nobody)
+
+    assert "foreign_draft" in await taken_along(here, world, "agent_guest", ["foreign_draft"])
+
+
+async def test_mutant_a_key_is_everybodys_on_sockets(here, monkeypatch):
+    world = await in_database(World)
+    messages = await in_database(messages_of_others, world, "visitor_a")
+    broken(monkeypatch, messaging._known, known_by_key_alone)
+
+    assert len(await not_stored_under(here, world, "visitor_a", messages)) == 2

@@ -14,6 +14,8 @@ from tests.files import samples
 from tests.pages.browsing import KEY, desk_of, newcomer, visitor_of
 from tests.proofs.rights import FOREIGN_MARK, NOTE_MARK, ROLES, TALK_MARK
 
+ENDED_LINE = "Goodbye then"
+
 
 class World:
     """Two talks that have nothing to do with each other, and everybody who could want something of them."""
@@ -48,7 +50,9 @@ class World:
     def write_lines(self):
         for number in range(3):
             make.message(self.talk, f"Line {number} {TALK_MARK}", by=self.lead if number % 2 else None)
-        make.message(self.foreign, f"Line {FOREIGN_MARK}")
+        self.foreign_line = make.message(self.foreign, f"Line {FOREIGN_MARK}")
+        make.note(self.ended, f"Between us: {NOTE_MARK}", by=self.other_lead)
+        make.message(self.ended, ENDED_LINE, by=self.other_lead)
         self.note = make.note(self.talk, f"Between us: {NOTE_MARK}", by=self.lead)
 
     def add_files(self):
