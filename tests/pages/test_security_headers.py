@@ -4,11 +4,14 @@ import re
 
 import pytest
 from django.templatetags.static import static
+from django.test import Client
 from django.urls import reverse
 
 from agents.states import AgentState
+from config.sessions import SessionStore
+from conversations.views import chat
 from tests import make
-from tests.pages.browsing import HTMX, Page, desk_of, newcomer, visitor_of
+from tests.pages.browsing import HTMX, KEY, Page, desk_of, newcomer, visitor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +91,43 @@ def test_static_files_and_refusals_carry_them_too(client):
     for response in (refused, missing, token, script):
         assert directives(response)["default-src"] == {"'none'"}
         assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def breaks(*arguments, **named):
+    raise RuntimeError("our own fault")
+
+
+def broken_answers(client, settings, monkeypatch):
+    """Answers to what is refused, comes too fast, is broken, or breaks us: the status of each, and the answer."""
+    settings.SIGN_INS_PER_MINUTE = 1
+    guess = {"username": "lucia", "password": "wrong"}
+    client.raise_request_exception = False
+    visitor = visitor_of(make.active_conversation(lead=make.agent("Lucía")))
+    ended = visitor_of(make.closed_conversation(lead=make.agent("Jonas")))
+    yield 302, client.get("/desk/")
+    yield 400, client.get("/chat/", headers={"Host": "elsewhere.example.com"})
+    yield 403, Client(enforce_csrf_checks=True).post("/sign-in/", guess)
+    yield 404, client.get("/nothing/")
+    yield 405, client.post("/chat/")
+    yield 409, ended.post("/chat/current/messages/", {"key": KEY, "text": "Hello"})
+    yield 422, visitor.post("/chat/current/messages/", {"key": KEY, "text": ""})
+    yield 200, client.post("/sign-in/", guess)
+    yield 429, client.post("/sign-in/", guess)
+    monkeypatch.setattr(chat.hours, "is_open", breaks)
+    yield 500, client.get("/chat/")
+    yield 500, client.get("/chat/", headers=HTMX)
+    monkeypatch.setattr(SessionStore, "load", breaks)
+    client.cookies["sessionid"] = "0123456789abcdefghijklmnopqrstuv"
+    yield 500, client.get("/desk/")
+
+
+def test_what_is_refused_or_breaks_carries_them_too(client, settings, monkeypatch):
+    for status, response in broken_answers(client, settings, monkeypatch):
+        assert response.status_code == status
+        assert directives(response)["default-src"] == {"'none'"}, status
+        assert directives(response)["frame-ancestors"] == {"'none'"}, status
+        assert response["X-Content-Type-Options"] == "nosniff", status
+        assert response["Referrer-Policy"] == "same-origin", status
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own():

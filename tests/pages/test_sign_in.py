@@ -3,10 +3,12 @@
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
 from agents.states import AgentState
+from config.sessions import SessionStore
 from tests import make
 from tests.pages.browsing import HTMX, Page, desk_of, somewhere
 
@@ -94,14 +96,49 @@ def test_who_knows_the_password_is_never_slowed_down(lucia, settings):
     assert [answer.status_code for answer in answers] == [302] * 5
 
 
-def test_signing_in_renews_the_session_and_a_new_password_ends_the_others(lucia):
+def key_after_a_planted_one():
+    """Sign in with a browser into which somebody planted a session that the portal knows: both keys."""
+    session = SessionStore()
+    session["seen"] = "a page that anybody may open"
+    session.save()
+    browser = Client(REMOTE_ADDR=somewhere())
+    browser.cookies["sessionid"] = session.session_key
+    assert browser.session["seen"], "unknown: the session that was planted is none of ours"
+    assert sign_in(browser)["Location"] == HOME
+    assert browser.get(HOME).status_code == 200
+    return session.session_key, browser.cookies["sessionid"].value
+
+
+def opens_the_desk(key):
+    client = Client(REMOTE_ADDR=somewhere())
+    client.cookies["sessionid"] = key
+    return client.get(HOME).status_code == 200
+
+
+def test_a_session_that_was_planted_does_not_become_that_of_who_signs_in(lucia):
+    planted, key = key_after_a_planted_one()
+
+    assert key != planted
+    assert opens_the_desk(key)
+    assert not opens_the_desk(planted)
+    assert not Session.objects.filter(session_key=planted).exists()
+
+
+def test_mutant_a_session_that_is_kept_at_the_sign_in(lucia, monkeypatch):
+    monkeypatch.setattr(SessionStore, "cycle_key", lambda self: None)
+
+    planted, key = key_after_a_planted_one()
+
+    assert key == planted
+    assert opens_the_desk(planted)
+
+
+def test_a_new_password_ends_the_other_sessions(lucia):
     here, elsewhere = Client(), Client()
-    here.cookies["sessionid"] = elsewhere.cookies["sessionid"] = "planted-by-somebody-else"
     for browser in (here, elsewhere):
         browser.post(SIGN_IN, {"username": "lucia", "password": PASSWORD}, REMOTE_ADDR=somewhere())
-    keys = {browser.cookies["sessionid"].value for browser in (here, elsewhere)}
-    assert len(keys | {"planted-by-somebody-else"}) == 3
-    assert here.get(HOME).status_code == 200
+    assert here.cookies["sessionid"].value != elsewhere.cookies["sessionid"].value
+    assert here.get(HOME).status_code == elsewhere.get(HOME).status_code == 200
 
     lucia.refresh_from_db()
     lucia.set_password("another one")
