@@ -80,7 +80,8 @@ function settled() {
     current = openConversation(element, { outbox, send, scope });
     forgetDismissals();
     clearOtherCustomer(current);
-    if (came !== undefined && came !== current.id) {
+    // Opened anew, too: it was drawn from what the server knew then, and the socket may have brought more since.
+    if (came !== undefined) {
       send({ do: "open", conversation: current.id ? Number(current.id) : null, last: current.last });
     }
   }

@@ -32,6 +32,8 @@ export function applyFragments(html) {
     const element = document.getElementById(id);
     if (!element) continue;
     applied.set(element, html);
+    // What it lies in is no longer what was put there: the same again would be another one now.
+    for (let around = element.parentElement; around; around = around.parentElement) applied.delete(around);
     showTimes(element);
     shown.push(element);
   }
