@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import os
+import time
 
 from config import server, threads
 from config.threads import in_thread
@@ -27,6 +29,17 @@ def acknowledge_before_commit():
         await consumers.current_pages().writer.post(draft)
 
     consumers.LiveConsumer.post = post
+
+
+def drop_posts():
+    """Every tenth message is passed over without a word."""
+    post, count = consumers.LiveConsumer.post, itertools.count(1)
+
+    async def post_most(self, draft):
+        if next(count) % 10:
+            await post(self, draft)
+
+    consumers.LiveConsumer.post = post_most
 
 
 def catch_up_by_time():
@@ -56,6 +69,19 @@ def lines_since(conversation_id, number):
 def no_bound():
     """A page that does not read is kept, whatever is addressed to it."""
     server.UNREAD_BYTES = 2**62
+
+
+def wait_for_readers():
+    """The whole process waits a moment with each frame for a page that left something unread."""
+    handle = server.DrainingServer.handle_reply
+
+    async def handle_and_wait(self, protocol, message):
+        is_unread = message["type"] == "websocket.send" and server.unread_bytes(protocol.transport) > 256 * 1024
+        await handle(self, protocol, message)
+        if is_unread:
+            time.sleep(0.1)
+
+    server.DrainingServer.handle_reply = handle_and_wait
 
 
 def leak():

@@ -4,11 +4,16 @@ People at scripted pages: they keep, send again and catch up as static/js/outbox
 Each message has its key before its first try and keeps it until it is answered; a page that comes back sends what is
 unanswered again, in order, and asks for the lines after its last. What a person saw and was told is the history that
 the proofs judge. Polling over HTTP is left out: these people have nothing but their socket.
+
+Whatever they do by chance comes from the seed and from who they are, whenever it happens: what they write from one
+generator, what their page does about its connection from another.
 """
 
 import asyncio
 import contextlib
+import html
 import json
+import random
 import re
 import uuid
 
@@ -20,7 +25,21 @@ ANSWER_WITHIN = 20
 OPEN_WITHIN = 15
 MOST_UNANSWERED = 8
 SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 30, 1.6
-LINE = re.compile(r'<li id="message-(\d+)" class="[^"]*" data-number="(\d+)"(?: data-key="([^"]*)")?')
+LINE = re.compile(
+    r'<li id="message-(\d+)" class="[^"]*" data-number="(\d+)"(?: data-key="([^"]*)")?[^>]*>'
+    r'(?:\s*<div class="bubble" dir="auto">(.*?)</div>)?',
+    re.DOTALL,
+)
+
+
+def luck_of(seed, *names):
+    """A generator of his own for everybody who draws: what others do, and when, changes nothing of what he draws."""
+    return random.Random(" ".join(map(str, [seed, *names])))
+
+
+def lines_in(drawn):
+    """(id, number, key, text) of each line in what a page was sent."""
+    return [(int(pk), int(number), key, html.unescape(text)) for pk, number, key, text in LINE.findall(drawn)]
 
 
 def pause_after(failures, luck):
@@ -36,13 +55,15 @@ class ThrownAway(Exception):
 class Person:
     """A visitor (no `conversation_id` in his commands) or an agent at the desk, at one page that comes back."""
 
-    def __init__(self, doors, cookie, conversation_id, *, is_agent, luck):
+    def __init__(self, doors, cookie, conversation_id, *, is_agent, seed):
         self.doors, self.cookie, self.conversation_id = doors, cookie, conversation_id
-        self.is_agent, self.luck = is_agent, luck
+        self.is_agent = is_agent
         self.sender = "agent" if is_agent else "visitor"
-        self.written = []  # keys, in the order of writing
+        self.luck = luck_of(seed, self.sender, conversation_id)
+        self.page_luck = luck_of(seed, self.sender, conversation_id, "page")
+        self.written = {}  # key: text, in the order of writing
         self.acknowledged = {}  # key: number
-        self.thread = []  # (id, number, key) as they came, each line once
+        self.thread = []  # (id, number, key, text) as they came, each line once
         self.problems = []  # what no page should ever be sent
         self.pauses = []
         self.opened = 0
@@ -56,6 +77,7 @@ class Person:
         self._sent_at = {}
         self._socket = None
         self._answer_timer = None
+        self._may_ask = True
         self._held_until = 0
 
     # What he does
@@ -63,8 +85,7 @@ class Person:
     def write(self, text, *, lose_answer=False):
         """Send a text; with `lose_answer` his connection breaks just before the first word that it is stored."""
         key = str(uuid.UUID(int=self.luck.getrandbits(128)))
-        self.written.append(key)
-        self._pending[key] = text
+        self.written[key] = self._pending[key] = text
         if lose_answer:
             self._doomed.add(key)
         return key
@@ -76,11 +97,21 @@ class Person:
 
     @property
     def last(self):
-        return max((number for _pk, number, _key in self.thread), default=0)
+        return max((line[1] for line in self.thread), default=0)
 
     @property
     def has_pending(self):
         return bool(self._pending)
+
+    def ask_no_more(self):
+        """
+        Do not ask again for an answer that does not come while the connection lives.
+
+        A page asks after ANSWER_WITHIN because the database may be away for as long. With all well, an answer is lost
+        with its connection or not at all: asking again would only hide a server that passes messages over.
+        """
+        self._may_ask = False
+        self._stop_asking()
 
     def cut(self):
         """Lose the connection, without a word."""
@@ -104,7 +135,7 @@ class Person:
                 self.problems.append(f"sent away with {code}")
                 return
             failures += 1
-            pause = pause_after(failures - 1, self.luck)
+            pause = pause_after(failures - 1, self.page_luck)
             self.pauses.append(pause)
             await asyncio.sleep(pause)
 
@@ -115,7 +146,7 @@ class Person:
         return f"{door.socket_url}/ws/chat/?last={self.last}{back}"
 
     async def _open(self):
-        door = self.luck.choice(self.doors)
+        door = self.page_luck.choice(self.doors)
         headers = {"Cookie": self.cookie}
         async with connect(
             self._address(door),
@@ -148,8 +179,8 @@ class Person:
         elif frame["is"] == "refused":
             self.problems.append(f"refused: {frame['sentence']}")
         elif frame["is"] == "messages":
-            lines = LINE.findall(frame["html"])
-            self._lose_if_doomed([key for _pk, _number, key in lines])
+            lines = lines_in(frame["html"])
+            self._lose_if_doomed([key for _pk, _number, key, _text in lines])
             self._show(lines)
         if is_new or frame["is"] in ("posted", "messages"):
             await self._flush()
@@ -177,10 +208,11 @@ class Person:
         loop.call_at(self._held_until + 0.001, self._flush_soon)
 
     def _show(self, lines):
-        for pk, number, key in lines:
+        for line in lines:
+            pk, _number, key, _text = line
             if pk not in self._seen:
                 self._seen.add(pk)
-                self.thread.append((int(pk), int(number), key))
+                self.thread.append(line)
             self._settle(key)
 
     def _settle(self, key):
@@ -202,10 +234,13 @@ class Person:
                 await self._socket.send(json.dumps({"do": "post", "key": key, "text": text, **where}))
         except (WebSocketException, OSError, AttributeError):
             return  # the connection ended in this moment; what is unanswered goes out on the next
+        self._stop_asking()
+        if self._unanswered and self._may_ask:
+            self._answer_timer = asyncio.get_running_loop().call_later(ANSWER_WITHIN, self._ask)
+
+    def _stop_asking(self):
         if self._answer_timer:
             self._answer_timer.cancel()
-        if self._unanswered:
-            self._answer_timer = asyncio.get_running_loop().call_later(ANSWER_WITHIN, self._ask)
 
     def _ask(self):
         """An answer that does not come, on a connection that lives, is asked for again."""
@@ -219,12 +254,12 @@ class Person:
 class People:
     """`async with`: everybody is at his page until the end."""
 
-    def __init__(self, doors, talks, luck):
+    def __init__(self, doors, talks, seed):
         self.everybody = []
         for talk in talks:
             for is_agent in (False, True):
                 cookie = talk["agent" if is_agent else "visitor"]
-                person = Person(doors, cookie, talk["conversation"], is_agent=is_agent, luck=luck)
+                person = Person(doors, cookie, talk["conversation"], is_agent=is_agent, seed=seed)
                 self.everybody.append(person)
 
     def __iter__(self):
@@ -243,8 +278,7 @@ class People:
         results = await asyncio.gather(*self._pages, return_exceptions=True)
         wrong = [result for result in results if isinstance(result, Exception)]
         for person in self:
-            if person._answer_timer:
-                person._answer_timer.cancel()
+            person._stop_asking()
         if wrong and problem[0] is None:
             raise wrong[0]
 
@@ -258,3 +292,11 @@ class People:
                 raise AssertionError(f"{len(missing)} of {len(self)} people never {what} in {seconds:.0f} seconds")
             await asyncio.sleep(0.05)
         return loop.time() - began
+
+    async def until_caught_up(self, database, limit):
+        """Wait until everybody's messages are answered at the first try and his thread reached the database's end."""
+        for person in self:
+            person.ask_no_more()
+        took = await self.until(lambda person: person.is_connected and not person.has_pending, "got answers", limit)
+        ends = dict(await asyncio.to_thread(database.fetch, "SELECT id, last_number FROM conversations_conversation"))
+        await self.until(lambda person: person.last >= ends[person.conversation_id], "caught up", limit - took)

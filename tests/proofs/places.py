@@ -25,7 +25,7 @@ GENEROUS = {
     "AGENT_GRACE_SECONDS": "3600",
     "LOG_LEVEL": "WARNING",
 }
-ROWS = "SELECT conversation_id, number, id, sender, agent_id, key FROM conversations_message ORDER BY 1, 2, 3"
+ROWS = "SELECT conversation_id, number, id, sender, agent_id, key, text FROM conversations_message ORDER BY 1, 2, 3"
 KEY_RULES = ("one_message_per_visitor_key", "one_message_per_agent_key")
 
 

@@ -8,7 +8,10 @@ GAP = "numbers are not 1, 2, 3, …"
 SCREEN = "somebody saw another thread than the database has"
 ORDER = "a sender's order was not kept"
 NUMBER = "acknowledged under another number"
+WORDS = "stored with other words than were written"
+UNANSWERED = "not answered though all is well again"
 OTHER = "refused or sent away"
+FAIR_SHARE = 0.5  # of what was written; the acknowledgements of the rest may be lost with their connections
 
 
 class Unknown(AssertionError):
@@ -16,39 +19,57 @@ class Unknown(AssertionError):
 
 
 def verdict(people, rows):
-    """Every broken promise with its examples; raises Unknown when there is nothing to judge."""
-    if not rows or not any(person.acknowledged for person in people):
-        raise Unknown("The history is empty.")
+    """Every broken promise with its examples; raises Unknown when there is too little to judge."""
+    check_history(people, rows)
     broken = defaultdict(list)
     threads, stored = defaultdict(list), defaultdict(list)
-    for conversation, number, pk, sender, _agent, key in rows:
-        threads[conversation].append((pk, number, key))
+    for conversation, number, pk, sender, _agent, key, text in rows:
+        threads[conversation].append((pk, number, key, text))
         if key:
-            stored[conversation, sender, key].append(number)
-    for who, numbers in stored.items():
-        if len(numbers) > 1:
-            broken[TWICE].append((who, numbers))
+            stored[conversation, sender, key].append((number, text))
+    for who, found in stored.items():
+        if len(found) > 1:
+            broken[TWICE].append((who, [number for number, _text in found]))
     for conversation, lines in threads.items():
-        if [number for _pk, number, _key in lines] != list(range(1, len(lines) + 1)):
+        if [line[1] for line in lines] != list(range(1, len(lines) + 1)):
             broken[GAP].append(conversation)
     for person in people:
         judge(person, threads[person.conversation_id], stored, broken)
     return broken
 
 
+def check_history(people, rows):
+    """Whether enough happened to judge by: everybody wrote and was told of something, and most of it was told."""
+    if not rows or not any(person.acknowledged for person in people):
+        raise Unknown("The history is empty.")
+    silent = [(person.conversation_id, person.sender) for person in people if not person.acknowledged]
+    if silent:
+        raise Unknown(f"These were never told that anything is stored: {silent[:10]}")
+    written = sum(len(person.written) for person in people)
+    acknowledged = sum(len(person.acknowledged) for person in people)
+    if acknowledged < FAIR_SHARE * written:
+        raise Unknown(f"Of {written} messages only {acknowledged} were acknowledged.")
+
+
 def judge(person, thread, stored, broken):
     """Hold one person's history against the database."""
-    mine = {key: stored.get((person.conversation_id, person.sender, key), []) for key in person.written}
+    who = person.conversation_id, person.sender
+    mine = {key: stored.get((*who, key), []) for key in person.written}
+    numbers = {key: [number for number, _text in found] for key, found in mine.items()}
     for key, number in person.acknowledged.items():
-        if not mine[key]:
-            broken[LOST].append((person.conversation_id, person.sender, number))
-        elif number not in mine[key]:
-            broken[NUMBER].append((person.conversation_id, number, mine[key]))
+        if not numbers.get(key):
+            broken[LOST].append((*who, number))
+        elif number not in numbers[key]:
+            broken[NUMBER].append((*who, number, numbers[key]))
     if person.thread != thread:
-        seen, there = {line[1] for line in person.thread}, {line[1] for line in thread}
-        broken[SCREEN].append((person.conversation_id, person.sender, sorted(seen ^ there)[:10]))
-    kept = [min(numbers) for numbers in mine.values() if numbers]
+        differing = set(person.thread).symmetric_difference(thread)
+        broken[SCREEN].append((*who, sorted({line[1] for line in differing})[:10]))
+    kept = [min(found) for found in numbers.values() if found]
     if kept != sorted(kept):
-        broken[ORDER].append((person.conversation_id, person.sender))
+        broken[ORDER].append(who)
+    if changed := [key for key, found in mine.items() if any(text != person.written[key] for _number, text in found)]:
+        broken[WORDS].append((*who, changed[:3]))
+    if person.has_pending:
+        broken[UNANSWERED].append(who)
     if person.problems:
-        broken[OTHER].append((person.conversation_id, person.sender, person.problems[:3]))
+        broken[OTHER].append((*who, person.problems[:3]))
