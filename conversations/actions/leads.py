@@ -1,9 +1,14 @@
 """What only the lead may do begins here: the conversation, locked, for its lead alone."""
 
+from typing import Any
+
 from agents.models import Agent
 from conversations.errors import Gone, NotLead, NotNow
 from conversations.models import Conversation
 from conversations.states import Role, State
+
+# What becomes of the visitor's silence with a new lead: he waited for him, and has nothing to answer yet.
+OWES_NO_ANSWER: dict[str, Any] = {"last_line_by": "", "asked_if_there_at": None}
 
 
 def lock_for_lead(conversation_id: int, agent: Agent) -> Conversation:

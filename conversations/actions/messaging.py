@@ -260,6 +260,8 @@ def _save(conversations: list[Conversation], new: dict[int, list[Message]]) -> N
         if any(message.sender == Party.VISITOR for message in new[conversation.pk]):
             conversation.visitor_spoke_at = last.created_at
             conversation.asked_if_there_at = None
+        elif conversation.asked_if_there_at is not None:
+            conversation.asked_if_there_at = last.created_at  # the time to answer runs from the agent's newest line
     update_rows(conversations, COUNTED)
     for conversation in conversations:
         announce(

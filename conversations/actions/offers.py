@@ -13,6 +13,7 @@ from config.clock import database_now
 from config.live import announce
 from conversations import groups
 from conversations.actions.guests import guests_of, let_go
+from conversations.actions.leads import OWES_NO_ANSWER
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note, write_remark
 from conversations.errors import AgentFull, AgentNotAvailable, MustNotDecline, NotNow, OfferGone, OfferPending
 from conversations.load import load_of
@@ -226,6 +227,7 @@ def _lead(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt.date
         at=at,
         by=agent,
         answered_at=conversation.answered_at or at,
+        **OWES_NO_ANSWER,
     )
     write_event(conversation, EventKind.JOINED, at=at, about=agent)
 
@@ -241,7 +243,8 @@ def _take_over(conversation: Conversation, offer: Offer, agent: Agent, *, at: dt
     _place, _is_new = conversation.participants.update_or_create(
         agent=agent, left_at=None, defaults={"role": Role.LEAD}, create_defaults={"role": Role.LEAD, "joined_at": at}
     )
-    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, by=agent, details={"lead": agent.pk})
+    details = {"lead": agent.pk}
+    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, by=agent, details=details, **OWES_NO_ANSWER)
     if offer.note and offer.made_by is not None:
         write_note(conversation, offer.note, at=at, by=offer.made_by)
     write_event(conversation, EventKind.LEAD_CHANGED, at=at, about=agent)

@@ -9,7 +9,7 @@ from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.guests import end_conference, guests_of
-from conversations.actions.leads import lock_active_for_lead, require_lead
+from conversations.actions.leads import OWES_NO_ANSWER, lock_active_for_lead, require_lead
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note
 from conversations.actions.notes import clean_note
 from conversations.actions.offers import offer_to, settle, touch, withdraw_of
@@ -152,6 +152,7 @@ def _promote(conversation: Conversation, lead: Participant, guest: Participant, 
     lead.save(update_fields=["left_at"])
     guest.role = Role.LEAD
     guest.save(update_fields=["role"])
-    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, details={"lead": guest.agent_id})
+    details = {"lead": guest.agent_id}
+    conversation.move_to(State.ACTIVE, kind=EventKind.LEAD_CHANGED, at=at, details=details, **OWES_NO_ANSWER)
     write_event(conversation, EventKind.LEAD_CHANGED, at=at, about=guest.agent)
     announce_change(conversation, lead.agent_id, guest.agent_id)

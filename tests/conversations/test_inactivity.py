@@ -2,9 +2,10 @@
 
 import pytest
 
+from agents.states import AgentState
 from conversations.actions import deadlines, messaging, offers, presence, transfers
 from conversations.actions.messaging import Draft
-from conversations.states import EventKind, MessageKind, Party, Remark, State
+from conversations.states import EventKind, MessageKind, OfferKind, Party, Remark, State
 from tests import make
 from tests.rows import fresh, nothing_changes
 
@@ -148,20 +149,103 @@ def test_an_answer_lets_the_next_silence_be_asked_about_again():
     assert fresh(conversation).asked_if_there_at is not None
 
 
-def test_a_conversation_that_waited_for_a_new_lead_is_not_held_against_its_visitor():
-    lucia, jonas = make.agent("Lucía"), make.agent("Jonas")
-    queue = make.queue(inactivity_limit_seconds=60, members=[jonas])
-    conversation = make.active_conversation(lead=lucia, queue=queue)
-    make.message(conversation, by=lucia, at=make.ago(130))
+@pytest.mark.parametrize("kind", [MessageKind.TEXT, MessageKind.NOTE])
+def test_a_new_line_of_the_agent_gives_the_visitor_the_whole_limit_again_and_a_note_does_not(kind):
+    conversation = silent_conversation(130)
     put_back(conversation, 61)
-    type(lucia).objects.filter(pk=lucia.pk).update(state="offline")
-    transfers.replace_lost_lead(conversation.pk)
-    offer = make.offer(to=jonas, conversation=fresh(conversation))
+    lucia = conversation.participants.get().agent
+
+    messaging.post(Draft(conversation.pk, Party.AGENT, "Take your time.", "0123-4567", lucia.pk, kind))
+
+    is_renewed = kind == MessageKind.TEXT
+    assert deadlines.sweep() == (0 if is_renewed else 1)
+    assert fresh(conversation).state == (State.ACTIVE if is_renewed else State.WRAP_UP)
+
+
+def test_a_question_that_the_agent_wrote_after_is_still_the_one_question():
+    conversation = silent_conversation(130)
+    put_back(conversation, 61)
+    lucia = conversation.participants.get().agent
+    messaging.post(Draft(conversation.pk, Party.AGENT, "Hello?", "0123-4567", lucia.pk))
+
+    put_back(conversation, 61)
+
+    assert deadlines.sweep() == 1
+    assert (fresh(conversation).state, fresh(conversation).remark) == (State.WRAP_UP, Remark.IDLE)
+
+
+# A new lead
+
+
+def handed_over(conversation, jonas):
+    """A colleague is asked, and takes the conversation over."""
+    lucia = conversation.participants.get().agent
+    offer = make.offer(to=jonas, conversation=conversation, kind=OfferKind.TRANSFER, made_by=lucia)
     offers.accept(offer.pk, by=jonas)
 
-    deadlines.sweep()
 
+def put_in_line(conversation, jonas):
+    """Its lead sends it to a queue, where the next agent accepts it."""
+    lucia = conversation.participants.get().agent
+    transfers.to_queue(conversation.pk, make.queue(inactivity_limit_seconds=60, members=[jonas]).pk, by=lucia)
+    offers.accept(make.offer(to=jonas, conversation=fresh(conversation)).pk, by=jonas)
+
+
+def sent_back(conversation, jonas):
+    """Its lead is lost, and the next agent of the queue accepts it."""
+    lose_lead(conversation)
+    offers.accept(make.offer(to=jonas, conversation=fresh(conversation)).pk, by=jonas)
+
+
+def guest_promoted(conversation, jonas):
+    """Its lead is lost, and the guest goes on."""
+    lucia = conversation.participants.get().agent
+    offer = make.offer(to=jonas, conversation=conversation, kind=OfferKind.CONFERENCE, made_by=lucia)
+    offers.accept(offer.pk, by=jonas)
+    lose_lead(conversation)
+
+
+def lose_lead(conversation):
+    lead = conversation.participants.get(role="lead", left_at=None).agent
+    type(lead).objects.filter(pk=lead.pk).update(state=AgentState.OFFLINE)
+    assert transfers.replace_lost_lead(conversation.pk)
+
+
+NEW_LEADS = pytest.mark.parametrize("takes_over", [handed_over, put_in_line, sent_back, guest_promoted])
+QUESTIONS = pytest.mark.parametrize("asked", [None, 61], ids=["not asked", "asked"])
+
+
+@NEW_LEADS
+@QUESTIONS
+def test_a_visitor_who_waited_for_a_new_lead_owes_him_no_answer(takes_over, asked):
+    conversation = silent_conversation(600)
+    if asked:
+        put_back(conversation, asked)
+
+    takes_over(conversation, make.agent("Jonas"))
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.ask_or_end_silent(conversation.pk)
     assert fresh(conversation).state == State.ACTIVE
+
+
+@NEW_LEADS
+@QUESTIONS
+def test_the_new_leads_first_line_is_asked_about_like_any_other(takes_over, asked):
+    conversation = silent_conversation(600)
+    if asked:
+        put_back(conversation, asked)
+    jonas = make.agent("Jonas")
+    takes_over(conversation, jonas)
+
+    messaging.post(Draft(conversation.pk, Party.AGENT, "I am Jonas.", "0123-4567", jonas.pk))
+
+    assert deadlines.sweep() == 0
+    type(conversation).objects.filter(pk=conversation.pk).update(last_message_at=make.ago(61))
+    assert deadlines.sweep() == 1
+    assert fresh(conversation).state == State.ACTIVE
+    assert fresh(conversation).asked_if_there_at is not None
 
 
 def test_many_who_may_be_silent_longer_do_not_hide_one_whose_limit_is_over(monkeypatch):
