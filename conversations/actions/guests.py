@@ -10,9 +10,15 @@ from conversations.states import EventKind, Role
 
 
 def guests_of(conversation: Conversation) -> list[Participant]:
-    """Who is a guest now, in the order in which they joined."""
-    places = conversation.participants.filter(role=Role.GUEST, left_at=None)
-    return list(places.select_related("agent").order_by("joined_at", "pk"))
+    """
+    Who is a guest now, in the order in which they joined. The caller holds the conversation's lock.
+
+    It locks all open places, the lead's too, in the order in which `reading.mark` locks them without the
+    conversation's: whoever changes several of them asks this first, or the two could wait for each other.
+    """
+    places = conversation.participants.select_for_update(no_key=True, of=("self",)).filter(left_at=None)
+    here = places.select_related("agent").order_by("pk")
+    return sorted((one for one in here if one.role == Role.GUEST), key=lambda guest: (guest.joined_at, guest.pk))
 
 
 def let_go(

@@ -114,6 +114,7 @@ def _mark_agents(told: Sequence[Mark]) -> None:
     if not told:
         return
     by_place = {one.whose: one for one in told}
+    # In the order of their keys, and without their conversations: `guests_of` keeps to it.
     locked = Participant.objects.select_for_update(no_key=True, of=("self",)).select_related("conversation")
     of_talk = ("conversation__last_number", "conversation__visitor_count")
     places = locked.only("conversation_id", "agent_id", *AGENTS, *of_talk).filter(
