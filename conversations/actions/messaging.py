@@ -121,7 +121,9 @@ def post(draft: Draft) -> Posted:
 
 
 def find_posted(draft: Draft) -> Posted | None:
-    """The message that stands under this key already, if its sender sent one."""
+    """The message that stands under this key already, if its sender sent one; under a key that is none, nothing."""
+    if draft.conversation_id > LARGEST_ID or not KEY.fullmatch(draft.key):
+        return None
     message = _known([draft]).get(draft.identity)
     return Posted(message, is_repeat=True) if message else None
 

@@ -11,7 +11,7 @@ from conversations.thread import Audience, after, last_page, lines, rendered
 from tests import make
 from tests.files import samples
 from tests.files.samples import upload
-from tests.pages.browsing import JSON, KEY, OTHER_KEY, Page, visitor_of
+from tests.pages.browsing import JSON, KEY, OTHER_KEY, Page, desk_of, everything, visitor_of
 from tests.rows import fresh
 
 pytestmark = pytest.mark.django_db
@@ -164,4 +164,34 @@ def test_without_a_script_a_refused_file_takes_the_others_with_it(stored, django
 
     assert response.status_code == 422
     assert "b.svg" in response.content.decode()
+    assert not Attachment.objects.exists() and stored() == []
+
+
+@pytest.mark.parametrize("sender", ["visitor", "agent"])
+@pytest.mark.parametrize("key", ["short", "x" * 65, "12345678\n", "1234567\x00", "\x00", "ключ-ключ-ключ"])
+def test_without_a_script_a_key_that_no_page_makes_is_refused_with_its_files(
+    stored, django_capture_on_commit_callbacks, sender, key
+):
+    lucia = make.agent("Lucía")
+    conversation = make.active_conversation(lead=lucia)
+    client = visitor_of(conversation) if sender == "visitor" else desk_of(lucia)
+    address = "/chat/current/messages/" if sender == "visitor" else f"/desk/conversations/{conversation.pk}/messages/"
+    before = everything()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post(address, {"key": key, "text": "x", "files": [upload("a.pdf", samples.PDF)]})
+
+    assert response.status_code == 422
+    assert "This message came without a valid key." in Page(response).text
+    assert everything() == before
+    assert not Attachment.objects.exists() and stored() == []
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 10**30])
+def test_without_a_script_a_conversation_beyond_all_numbers_is_not_found(stored, number):
+    form = {"key": KEY, "text": "x", "files": [upload("a.pdf", samples.PDF)]}
+
+    response = desk_of(make.agent()).post(f"/desk/conversations/{number}/messages/", form)
+
+    assert response.status_code == 404
     assert not Attachment.objects.exists() and stored() == []
