@@ -250,7 +250,7 @@ def _previews(conversations: Iterable[Conversation]) -> dict[int, list[tuple[str
 def _last_missed(agent: Agent) -> Offer | None:
     if agent.state != AgentState.RONA:
         return None
-    missed = Offer.objects.filter(agent=agent, state=OfferState.MISSED).select_related("conversation__queue")
+    missed = Offer.objects.filter(agent=agent, state=OfferState.MISSED).select_related("conversation__queue", "made_by")
     return missed.order_by("-made_at").first()
 
 

@@ -4,8 +4,8 @@ import pytest
 from django.urls import reverse
 
 from agents.states import AgentState
-from conversations.actions import reading
-from conversations.states import OfferState, Party, State
+from conversations.actions import offers, reading
+from conversations.states import OfferKind, OfferState, Party, State
 from tests import make
 from tests.pages.browsing import HTMX, JSON, KEY, Page, desk_of
 
@@ -85,6 +85,54 @@ def test_become_available_works_from_every_state(state):
 
     jonas.refresh_from_db()
     assert jonas.state == AgentState.AVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "words"),
+    [
+        (
+            OfferKind.REQUEST,
+            "en",
+            "You did not answer the request of Ana <i> in Orders in time. It went back to its queue, and you get",
+        ),
+        (
+            OfferKind.TRANSFER,
+            "en",
+            "You did not answer the transfer request of Lucía for the conversation with Ana <i> in time. "
+            "It stayed with Lucía, and you get",
+        ),
+        (
+            OfferKind.CONFERENCE,
+            "en",
+            "You did not answer the invitation of Lucía to the conversation with Ana <i> in time. "
+            "It went on without you, and you get",
+        ),
+        (
+            OfferKind.TRANSFER,
+            "es",
+            "No ha respondido a tiempo a la solicitud de Lucía de transferirle la conversación con Ana <i>. "
+            "Se ha quedado con Lucía y no recibirá",
+        ),
+        (
+            OfferKind.CONFERENCE,
+            "es",
+            "No ha respondido a tiempo a la invitación de Lucía a la conversación con Ana <i>. "
+            "Ha seguido sin usted y no recibirá",
+        ),
+    ],
+)
+def test_who_misses_an_offer_is_told_where_the_conversation_is(lucia, kind, language, words):
+    jonas, orders = make.agent("Jonas", language=language), make.queue("Orders")
+    talk = {"queue": orders, "visitor_name": "Ana <i>"}
+    is_request = kind == OfferKind.REQUEST
+    conversation = make.waiting_conversation(**talk) if is_request else make.active_conversation(lead=lucia, **talk)
+    sender = {} if is_request else {"made_by": lucia}
+    offer = make.offer(to=jonas, conversation=conversation, kind=kind, seconds=-1, **sender)
+    assert offers.miss(offer.pk)
+
+    notice = Page(desk_of(jonas).get(HOME)).one(id="rona-notice").text
+
+    assert " ".join(notice.split()).startswith(words)
 
 
 def test_a_message_by_a_plain_form_leads_back_to_the_conversation(desk, lucia):
