@@ -6,9 +6,14 @@ them has a story in one of the modules that stories.py joins, or is named below 
 changes nothing.
 """
 
+import functools
 import inspect
 import pkgutil
+import re
 import secrets
+import sys
+from collections import defaultdict
+from contextvars import ContextVar
 from importlib import import_module
 
 from agents import actions as agent_actions
@@ -18,33 +23,35 @@ from conversations.actions.messaging import Draft
 from conversations.states import Party
 from tests import make
 from tests.live.sockets import cookie_of, visitor_with_cookie
+from tests.portals import ROOT
 
-# Never called by a page, a command or a sweep, but by one of the stories, under its lock.
+OURS = ("agents", "config", "conversations", "queues")
+# Called by no page, command or sweep, but by the change of this story (and others), under its lock.
 PARTS = {
-    "closing.end_by_system": "presence.give_up_on_visitor",
-    "closing.close_by_system": "deadlines.close_unattended",
-    "files.to_post": "messaging.post with a file",
-    "files.attach": "messaging.post with a file",
-    "lines.write_event": "offers.accept",
-    "lines.write_remark": "offers.tell_sender",
-    "lines.write_note": "transfers.to_queue",
-    "lines.announce_change": "every one",
-    "lines.announce_line": "every one",
-    "offers.make_locked": "offers.make",
-    "offers.offer_to": "transfers.to_agent",
-    "offers.withdraw_of": "closing.end_by_visitor",
-    "offers.withdraw_all_of": "presence.withdraw_from_unavailable",
-    "offers.settle": "offers.decline",
-    "offers.touch": "transfers.cancel",
-    "offers.lock_agent": "transfers.to_agent",
-    "guests.let_go": "conferences.leave",
-    "guests.end_conference": "closing.end with a guest",
-    "leads.lock_for_lead": "closing.end",
-    "leads.lock_active_for_lead": "transfers.to_agent",
-    "leads.require_lead": "closing.end",
-    "transfers.overflow": "deadlines.overflow",
-    "agents.become_rona": "offers.miss",
-    "agents.go_offline": "presence.lose_agent",
+    "closing.end_by_system": "give_up_on_visitor",
+    "closing.close_by_system": "close_unattended",
+    "files.to_post": "post_file",
+    "files.attach": "post_file",
+    "lines.write_event": "accept",
+    "lines.write_remark": "tell_sender",
+    "lines.write_note": "to_queue",
+    "lines.announce_change": "finish",
+    "lines.announce_line": "decline",
+    "offers.make_locked": "offer_next",
+    "offers.offer_to": "to_agent",
+    "offers.withdraw_of": "leave_the_line",
+    "offers.withdraw_all_of": "withdraw_from_unavailable",
+    "offers.settle": "decline",
+    "offers.touch": "cancel",
+    "offers.lock_agent": "make_offer",
+    "guests.let_go": "leave",
+    "guests.end_conference": "end_with_a_guest",
+    "leads.lock_for_lead": "end",
+    "leads.lock_active_for_lead": "to_agent",
+    "leads.require_lead": "end_conference",
+    "transfers.overflow": "overflow",
+    "agents.become_rona": "miss",
+    "agents.go_offline": "lose_agent",
 }
 QUESTIONS = {
     "messaging.clean",
@@ -82,6 +89,56 @@ def registry():
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if not name.startswith("_") and function.__module__ == module.__name__
     }
+
+
+# The story whose change is told in this thread now.
+telling_now = ContextVar("telling_now", default=None)
+
+
+def tell(story, telling):
+    """The change of a story that stands before its `yield`."""
+    now = telling_now.set(story.tell.__name__)
+    try:
+        next(telling, None)
+    finally:
+        telling_now.reset(now)
+
+
+def count_parts(monkeypatch):
+    """Note from now on which parts the change of each story calls, by whatever name a module knows them."""
+    calls = defaultdict(set)
+    parts = {part_named(name): name for name in PARTS}
+    for module in [module for name, module in sys.modules.items() if name.split(".")[0] in OURS]:
+        for known_as, value in list(vars(module).items()):
+            if inspect.isfunction(value) and value in parts:
+                monkeypatch.setattr(module, known_as, noting(value, parts[value], calls))
+    return calls
+
+
+def noting(function, name, calls):
+    @functools.wraps(function)
+    def noted(*arguments, **named):
+        calls[telling_now.get()].add(name)
+        return function(*arguments, **named)
+
+    return noted
+
+
+def part_named(name):
+    module, _, function = name.partition(".")
+    return getattr(agent_actions if module == "agents" else import_module(f"{actions.__name__}.{module}"), function)
+
+
+def called_from_outside():
+    """The parts that a module names which is none of actions."""
+    return [
+        f"{file}: {name}"
+        for app in OURS
+        for file in sorted((ROOT / app).rglob("*.py"))
+        if file != ROOT / "agents" / "actions.py" and "actions" not in file.parent.parts
+        for name in PARTS
+        if re.search(rf"\b{re.escape(name)}\b|actions.* import .*\b{name.partition('.')[2]}\b", file.read_text("utf-8"))
+    ]
 
 
 class Story:

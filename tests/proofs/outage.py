@@ -5,6 +5,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 from statistics import median
+from typing import NamedTuple
 
 from tests import make
 from tests.live.sockets import Talk, visitor_with_cookie
@@ -20,6 +21,17 @@ ANSWERS = {
     "marks",
     "typing",
 }  # what a page may be told; the rest is trouble
+
+
+class Shown(NamedTuple):
+    """How many seconds it took so many pages to show a change."""
+
+    middle: float
+    longest: float
+    pages: int
+
+    def __str__(self):
+        return f"{self.middle:.2f} s (middle) and {self.longest:.2f} s (longest of {self.pages})"
 
 
 class TwoTabs:
@@ -69,17 +81,19 @@ class Outage:
         began, first = time.monotonic(), self.turn
         while time.monotonic() - began < seconds:
             for change in (self._visitor_writes, self._agent_writes, self._agent_is_idle, self._somebody_leaves):
+                since = time.monotonic()
                 await change(self.turn)
-                await self._show(change.__name__.strip("_"), limit)
+                await self._show(change.__name__.strip("_"), since, limit)
             self.turn += 1
         return self.turn - first
 
-    async def _show(self, change, limit):
+    async def _show(self, change, since, limit):
         """All tabs show it, and the two tabs of a person show the same."""
-        for (who, number), (different, took) in zip(
-            self.tabs, await asyncio.gather(*(timed(tab, limit) for tab in self.tabs.values())), strict=True
-        ):
-            self.seconds.append(took)
+        tabs = self.tabs.items()
+        differences = await asyncio.gather(*(tab.until_equal(limit) for _whose, tab in tabs))
+        for ((who, number), tab), different in zip(tabs, differences, strict=True):
+            if took := tab.took(since):
+                self.seconds.append(took)
             if different:
                 self.faults.append(f"{change}, {who} on server {number}: {different}")
         for who in {who for who, _number in self.tabs}:
@@ -94,8 +108,8 @@ class Outage:
                 yield f"{who} on server {number}: {told}, {tab.code}"
 
     def slowest(self):
-        """The middle and the longest of what it took, and start anew."""
-        found, self.seconds = (median(self.seconds), max(self.seconds)), []
+        """How long it took the tabs that showed something new, and start anew."""
+        found, self.seconds = Shown(median(self.seconds), max(self.seconds), len(self.seconds)), []
         return found
 
     # What changes
@@ -122,9 +136,3 @@ class Outage:
     async def _post(self, turn, path, cookie, **fields):
         status, text = await asyncio.to_thread(post, self._server(turn), path, cookie, **fields)
         assert status in (200, 302), f"{path}: {status} {text[:300]}"
-
-
-async def timed(tab, limit):
-    """In what it does not equal the fresh page after so long, and how long it took."""
-    began = time.monotonic()
-    return await tab.until_equal(limit), time.monotonic() - began

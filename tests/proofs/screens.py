@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 from html.parser import HTMLParser
 
 from django.test import Client
+from django.test.client import ClientHandler
 
 from tests.live.sockets import Here, Page, in_database, page_of
 from tests.proofs.asking import ask
@@ -13,6 +15,8 @@ VOID = {"br", "hr", "img", "input", "link", "meta", "source", "path", "use", "ci
 # What differs between two renderings of the same state: tokens of forms, and how a fragment says where it belongs.
 NOT_COMPARED = {"hx-swap-oob"}
 TOKENS = {"csrfmiddlewaretoken", "key"}
+# One for all: a new one would look through all static files first, which takes longer than a page.
+_handler = ClientHandler(enforce_csrf_checks=False)
 
 
 class Node:
@@ -100,6 +104,7 @@ def get(server, cookie, address):
         assert status in (200, 302, 404), f"{address}: {status}"
         return html if status == 200 else None
     client = Client()
+    client.handler = _handler
     name, _, value = cookie.partition("=")
     client.cookies[name] = value
     response = client.get(address)
@@ -107,20 +112,36 @@ def get(server, cookie, address):
 
 
 class Screen(Page):
-    """One open page: as it stood when it was opened, and with what its socket brought since."""
+    """
+    One open page: as it stood when it was fetched, and with what its socket brought since.
+
+    Frames are put in their place when somebody looks, so that nothing of it takes time from the server; when a frame
+    came that changed what shows is kept.
+    """
 
     parts = ()
 
     def __init__(self, server, cookie, address):
         super().__init__(server, "", cookie)
         self.server, self.page = server, address
+        self.document, self.first = None, None
+        self.changed_at = 0.0
+        self._untaken = []
+
+    async def fetch(self):
+        """The page is there, and its socket is not yet open."""
+        self.document = Document(await in_database(get, self.server, self.cookie, self.page))
+        self.first = self.picture()
 
     async def __aenter__(self):
-        self.document = Document(await in_database(get, self.server, self.cookie, self.page))
+        was_away = self.document is not None
+        if not was_away:
+            await self.fetch()
         self.address = self.server.socket_url + self.socket_path()
         await page_of(self.server).__aenter__(self)
-        await self.until_drawn()
-        self.first = self.picture()
+        if not was_away:
+            await self.until_drawn()
+            self.first = self.picture()
         return self
 
     async def __aexit__(self, *problem):
@@ -131,6 +152,18 @@ class Screen(Page):
 
     def _take(self, frame):
         super()._take(frame)
+        self._untaken.append((time.monotonic(), frame))
+
+    def _catch_up(self):
+        shown = picture_of(self.document, self.parts) if self._untaken else None
+        while self._untaken:
+            came_at, frame = self._untaken.pop(0)
+            self._show(frame)
+            before, shown = shown, picture_of(self.document, self.parts)
+            if shown != before:
+                self.changed_at = came_at
+
+    def _show(self, frame):
         match frame["is"]:
             case "fragments":
                 for part in Document(frame["html"]).children():
@@ -164,26 +197,34 @@ class Screen(Page):
                 thread.inside.append(line)
         thread.attributes["data-last"] = str(max(frame["last"], int(thread.attributes["data-last"])))
 
-    def picture(self, document=None):
-        """What shows in the live parts of the page."""
-        document = document or self.document
-        found = {part: document.find(part)[0] for part in self.parts}
-        return {part: node.picture() for part, node in found.items() if node is not None}
+    def picture(self):
+        """What shows now in the live parts of the page."""
+        self._catch_up()
+        return picture_of(self.document, self.parts)
+
+    def took(self, since):
+        """How long after this moment the page showed the last of what changed; 0 when nothing did."""
+        self._catch_up()
+        return max(0.0, self.changed_at - since)
 
     async def until_equal(self, seconds):
         """Wait until the page equals the one that is rendered fresh; answers in what it never did."""
-        end = asyncio.get_running_loop().time() + seconds
+        end = time.monotonic() + seconds
         while True:
-            html = await in_database(get, self.server, self.cookie, self.page)
-            if html is None:
-                different = "" if self.code is not None else f"open, though {self.page} leads elsewhere now"
-            else:
-                mine, fresh = self.picture(), self.picture(Document(html))
-                pairs = [(mine.get(part), one) for part, one in fresh.items()]
-                different = next((difference(*pair) for pair in pairs if pair[0] != pair[1]), "")
-            if not different or asyncio.get_running_loop().time() > end:
+            seen = len(self.frames)
+            different = await self._unlike_fresh()
+            if not different or time.monotonic() > end:
                 return different
-            await self.until_news(len(self.frames))
+            await self.until_news(seen)
+
+    async def _unlike_fresh(self):
+        self._catch_up()
+        html = await in_database(get, self.server, self.cookie, self.page)
+        if html is None:
+            return "" if self.code is not None else f"open, though {self.page} leads elsewhere now"
+        mine, fresh = self.picture(), picture_of(Document(html), self.parts)
+        parts = [part for part in self.parts if mine.get(part) != fresh.get(part)]
+        return difference(mine.get(parts[0]), fresh.get(parts[0])) if parts else ""
 
     async def until_news(self, seen):
         """Wait for the next frame, or a moment: what changed may have come before we looked."""
@@ -228,6 +269,12 @@ class ChatScreen(Screen):
     def socket_path(self):
         thread, _ = self.document.find(f"thread-{self.conversation}")
         return f"/ws/chat/?last={thread.attributes['data-last']}"
+
+
+def picture_of(document, parts):
+    """These parts of a page, as far as it has them."""
+    found = {part: document.find(part)[0] for part in parts}
+    return {part: node.picture() for part, node in found.items() if node is not None}
 
 
 def difference(mine, fresh):
