@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -14,6 +15,7 @@ from tests import make
 from tests.live.sockets import Talk
 from tests.portals import ROOT, Portal
 
+PASSWORD = "correct horse battery"
 # As nginx passes on what came by https.
 BY_PROXY = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
 PRODUCTION = {
@@ -73,19 +75,50 @@ def test_every_answer_carries_the_headers(in_production):
             assert headers["X-Frame-Options"] == "DENY" or address.startswith("/static/"), address
 
 
-def test_every_cookie_is_for_https_for_the_server_and_for_this_site(in_production):
-    make.queue("Returns")
-    cookies = []
-    for address in ("/chat/returns/", "/sign-in/"):
-        with answer(in_production.url + address) as response:
-            cookies += response.headers.get_all("Set-Cookie", [])
+class Browser:
+    """Keeps cookies as a browser does, and every header that set one."""
 
-    names = {cookie.partition("=")[0] for cookie in cookies}
-    assert len(names) >= 2, f"unknown: {names}"
-    for cookie in cookies:
+    def __init__(self, portal):
+        self.portal, self.cookies, self.set = portal, {}, []
+
+    def ask(self, path, fields=None):
+        headers = {**BY_PROXY, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers["Origin"] = self.portal.url.replace("http:", "https:")
+        data = urllib.parse.urlencode(fields).encode() if fields else None
+        request = urllib.request.Request(self.portal.url + path, data, headers)
+        try:
+            response = urllib.request.build_opener(Stay).open(request, timeout=20)
+        except urllib.error.HTTPError as answer:
+            response = answer
+        with response:
+            for header in response.headers.get_all("Set-Cookie", []):
+                name, _, value = header.partition(";")[0].partition("=")
+                self.cookies[name] = value
+                self.set.append(header)
+            return response.status, response.read().decode()
+
+    def post(self, path, *, on=None, **fields):
+        """Send a form as the page does on which it stands."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.ask(on or path)[1])
+        return self.ask(path, {"csrfmiddlewaretoken": token[1], **fields})[0]
+
+
+def test_every_cookie_is_for_https_for_the_server_and_for_this_site(in_production):
+    make.queue("Returns", members=[make.supervisor("Lucía", username="lucia", password=PASSWORD)])
+    browser = Browser(in_production)
+    assert browser.post("/language/", on="/sign-in/", language="es") == 302
+    assert browser.post("/sign-in/", username="lucia", password=PASSWORD) == 302
+    assert browser.ask("/desk/")[0] == 200
+    assert browser.ask("/chat/returns/")[0] == 200
+    assert browser.post("/admin/agents/idlereason/add/", name="Tea", order=1, is_in_use="on") == 302
+
+    # The last one is a sentence for the next page of admin.
+    named = {header.partition("=")[0] for header in browser.set}
+    assert named == {"sessionid", "csrftoken", "livedesk_visitor", "django_language", "messages"}
+    for cookie in browser.set:
         assert re.search(r"; Secure(;|$)", cookie), cookie
         assert re.search(r"; SameSite=(Lax|Strict)(;|$)", cookie), cookie
-        assert re.search(r"; HttpOnly(;|$)", cookie), cookie
+        assert re.search(r"; HttpOnly(;|$)", cookie), cookie  # no script of ours needs one
 
 
 def test_djangos_own_check_of_a_deployment_finds_nothing():
