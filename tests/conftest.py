@@ -15,7 +15,7 @@ from conversations.masking import restricted
 from conversations.models import Message
 from conversations.states import MessageKind
 from conversations.thread import rendered
-from tests.live.sockets import Here
+from tests.live.sockets import Here, handed_out
 from tests.portals import Portal
 
 LONG_WORD = 12
@@ -48,6 +48,7 @@ def nothing_left_over():
     rates.forget_all()
     rendered.forget()
     restricted.forget()
+    handed_out.clear()
     yield
     channel_layers.backends.clear()
 
@@ -78,10 +79,10 @@ def start_portal(transactional_db, tmp_path_factory):
 
 
 def told_by(log):
-    """What was said in conversations, and sessions, as far as it stands in a log; short words stand in any."""
+    """What of conversations, sessions and visitors' tokens stands in a log; short words stand in any."""
     said = Message.objects.exclude(kind=MessageKind.EVENT).values_list("text", flat=True)
     sessions = Session.objects.values_list("session_key", flat=True)
-    return [word for word in {*said, *sessions} if len(word) >= LONG_WORD and word in log]
+    return [word for word in {*said, *sessions, *handed_out} if len(word) >= LONG_WORD and word in log]
 
 
 @pytest.fixture

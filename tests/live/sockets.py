@@ -20,6 +20,8 @@ from conversations import visitors
 from tests import make
 
 SECONDS = 20
+# Who holds one of these is somebody: no log may repeat them (tests/conftest.py looks, and forgets them).
+handed_out = set()
 LINE = re.compile(r'<li id="message-(\d+)" class="(\w+)[^"]*" data-number="(\d+)"(?: data-key="([^"]*)")?')
 
 
@@ -40,6 +42,7 @@ def cookie_of(agent):
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = agent.get_session_auth_hash()
     session.save()
+    handed_out.add(session.session_key)
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
@@ -47,6 +50,7 @@ def visitor_with_cookie(name="Ana Pereira"):
     """A visitor, and the cookie that says so."""
     token = secrets.token_urlsafe(32)
     cookie = f"{visitors.COOKIE}={signing.dumps(token, salt=visitors.SALT)}"
+    handed_out.update((token, cookie.partition("=")[2]))
     return make.visitor(name, token_hash=visitors.token_hash_in(cookie.partition("=")[2])), cookie
 
 

@@ -1,9 +1,14 @@
 """Broken builds for the proofs about running the portal and about browsers under attack; see broken_serve.py."""
 
+import asyncio
+import signal
+import threading
+import time
+
 from django.utils.safestring import mark_safe
 
 from config import logs
-from conversations import thread
+from conversations import consumers, router, thread, writer
 
 
 def log_with_rows():
@@ -14,3 +19,33 @@ def log_with_rows():
 def words_are_markup():
     """What a visitor writes goes into the page as it is."""
     thread.with_links = mark_safe
+
+
+def router_hangs_at_signal():
+    """Told by SIGUSR1, the router hangs in its next sweep; everything else goes on."""
+    told, work = threading.Event(), router.work
+
+    def work_or_hang():
+        while told.is_set():
+            time.sleep(1)
+        return work()
+
+    signal.signal(signal.SIGUSR1, lambda *_: told.set())
+    router.work = work_or_hang
+
+
+def acknowledge_what_waits():
+    """The sender is told "stored" when the message waits for the writer, who takes his time."""
+    store, waiting = writer.Writer._store, set()
+
+    async def store_later(self, drafts):
+        await asyncio.sleep(3)  # longer than sockets take to leave
+        return await store(self, drafts)
+
+    async def post(self, draft):
+        waiting.add(asyncio.create_task(consumers.current_pages().writer.post(draft)))
+        frame = {"is": "posted", "key": draft.key, "number": 0, "conversation": draft.conversation_id}
+        await self.send_frame(frame)
+
+    writer.Writer._store = store_later
+    consumers.LiveConsumer.post = post

@@ -1,0 +1,241 @@
+"""Operable: probes that are right in time, and an end that loses nothing."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from config.server import COME_BACK
+from conversations.models import Message
+from tests.live.sockets import Talk, in_database
+from tests.portals import ROOT
+from tests.proofs.asking import ask
+from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.places import patience, running
+from tests.proofs.verdict import Unknown
+from tests.servers import Postgres, Valkey
+
+UNREADY_WITHIN, READY_WITHIN, END_WITHIN = 3.0, 5.0, 10.0
+NEVER = 30.0
+PEOPLE = 30  # who ask for pages while the database hangs
+WRITERS = 10
+BURST, PAUSE = 7, 0.3  # so many messages at once, and seconds between: a page may send 30 frames a second
+
+# Readiness
+
+
+@pytest.fixture
+def own_postgres():
+    """A PostgreSQL that this test may end."""
+    with Postgres() as postgres:
+        environment = {**os.environ, "DATABASE_URL": postgres.url()}
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        yield postgres
+
+
+def seconds_until(portal, status, since):
+    """Ask whether it is ready until it answers so; answers how long that took, and that it was alive all the time."""
+    while portal.get("/readyz") != status:
+        assert portal.get("/healthz") == 200
+        told = f"never {status}: {portal.read('/readyz')}\n{portal.log()[-3000:]}"
+        assert time.monotonic() - since < NEVER, told
+    return time.monotonic() - since
+
+
+def assert_unready(portal, since, lost):
+    """In time, and it says why."""
+    took = seconds_until(portal, 503, since)
+    faults = json.loads(portal.read("/readyz"))["faults"]
+    print(f"{lost}: 503 after {took:.1f} s")
+    assert any(lost in fault for fault in faults), faults
+    assert took < UNREADY_WITHIN * patience()
+
+
+def assert_ready(portal, since):
+    took = seconds_until(portal, 200, since)
+    print(f"200 again after {took:.1f} s")
+    assert took < READY_WITHIN * patience()
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize("lost", ["database", "line to the other processes"])
+def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_portal, soak):
+    with Valkey() as valkey:
+        portal = start_portal(DATABASE_URL=own_postgres.url(), REDIS_URL=valkey.url())
+        server = own_postgres if lost == "database" else valkey
+        seconds_until(portal, 200, time.monotonic())
+
+        for seconds_away in (0, 20 if soak else 0):
+            since = time.monotonic()
+            server.kill()
+            assert_unready(portal, since, lost)
+            time.sleep(seconds_away)
+            server.start()
+            assert_ready(portal, time.monotonic())
+        said = re.findall(r"config\.probes \[.*?\] (Not ready|Ready again)|(Service Unavailable)", portal.log())
+        assert 2 <= said.count(("Ready again", "")) <= 3  # and once after the start, if that was asked too early
+        assert ("", "Service Unavailable") not in said
+
+
+@contextlib.contextmanager
+def hanging(postgres):
+    """All its processes stand still: it takes connections and answers nothing."""
+    main = int((postgres.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+    os.kill(main, signal.SIGSTOP)
+    backends = [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii").split()]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in [*backends, main]:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_database_that_hangs_is_found_out_and_costs_nobody_a_page(own_postgres, start_portal):
+    portal = start_portal(DATABASE_URL=own_postgres.url())
+    seconds_until(portal, 200, time.monotonic())
+    with ThreadPoolExecutor(PEOPLE) as people:
+        with hanging(own_postgres):
+            since = time.monotonic()
+            asked = [people.submit(ask, f"{portal.url}/chat/") for _ in range(PEOPLE)]
+            assert_unready(portal, since, "database")
+            waited = sum(not one.done() for one in asked)
+        assert_ready(portal, time.monotonic())
+        statuses = {one.result()[0] for one in asked}
+
+    assert waited == PEOPLE, "unknown: the database did not hang"
+    assert statuses == {200}
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_router_that_hangs_is_found_out_though_the_database_answers(transactional_db, tmp_path):
+    portal = BrokenPortal(tmp_path, "tests.proofs.mutants_operable:router_hangs_at_signal", METRICS_TOKEN="right")
+    with running([portal]):
+        seconds_until(portal, 200, time.monotonic())
+
+        since = time.monotonic()
+        portal.process.send_signal(signal.SIGUSR1)
+
+        assert_unready(portal, since, "router")
+        lag = re.search(r"^livedesk_router_lag_seconds (\S+)$", numbers_of(portal), re.MULTILINE)
+        assert time.monotonic() - since - 1 <= float(lag[1]) <= time.monotonic() - since + 2
+        assert portal.get("/chat/") == 200
+
+
+def numbers_of(portal):
+    return ask(f"{portal.url}/metrics", Authorization="Bearer right")[1]
+
+
+# The end
+
+
+@dataclass
+class Writing:
+    """What the writers sent, and what they were told."""
+
+    sent: set = field(default_factory=set)
+    answered: dict = field(default_factory=dict)  # by key: what
+    codes: set = field(default_factory=set)
+
+    @property
+    def acknowledged(self):
+        return {key for key, answer in self.answered.items() if answer == "posted"}
+
+    @property
+    def in_flight(self):
+        return self.sent - self.answered.keys()
+
+    async def write(self, talk, portal):
+        """Write until the server closes the socket."""
+        async with talk.chat(portal) as chat:
+            while chat.code is None:
+                keys = [secrets.token_hex(8) for _ in range(BURST)]
+                with contextlib.suppress(ConnectionClosed):  # between the look and the sending
+                    for its_key in keys:
+                        await chat.send("post", key=its_key, text="Hello")
+                        self.sent.add(its_key)
+                for its_key in keys:
+                    await chat.until(lambda k=its_key: chat.code is not None or chat.answers(k), "an answer", NEVER)
+                    self.answered |= {answer["key"]: answer["is"] for answer in chat.answers(its_key)}
+                await asyncio.sleep(PAUSE)
+            self.codes.add(chat.code)
+
+
+@dataclass
+class Ended:
+    """How a server ended while people wrote."""
+
+    writing: Writing
+    took: float
+    in_flight: set
+    told_after: set
+    stored: set
+
+    @property
+    def lost(self):
+        return self.writing.acknowledged - self.stored
+
+    def __str__(self):
+        told = (
+            f"{len(self.writing.acknowledged)} acknowledged messages, {len(self.told_after)} of them after the signal"
+        )
+        return f"ended in {self.took:.1f} s after {told}; {len(self.in_flight)} were under way at it"
+
+
+async def end_under_load(portal):
+    """Tell the server to end while ten visitors write; raises Unknown when nobody was writing in that moment."""
+    talks = [await in_database(Talk) for _ in range(WRITERS)]
+    writing = Writing()
+    writers = [asyncio.create_task(writing.write(talk, portal)) for talk in talks]
+    async with asyncio.timeout(NEVER):
+        while len(writing.acknowledged) < 100 or not writing.in_flight:
+            await asyncio.sleep(0.001)
+
+    began, before, in_flight = time.monotonic(), writing.acknowledged, writing.in_flight
+    await asyncio.to_thread(portal.stop)  # which asserts that it ends with 0
+    took = time.monotonic() - began
+    await asyncio.gather(*writers)
+
+    stored = set(await in_database(lambda: list(Message.objects.values_list("key", flat=True))))
+    told_after = writing.acknowledged - before
+    if not in_flight:
+        raise Unknown("Nobody was writing when the server was told to end.")
+    return Ended(writing, took, in_flight, told_after, stored)
+
+
+async def test_a_server_that_is_told_to_end_under_load_loses_nothing(start_portal):
+    portal = await asyncio.to_thread(start_portal, MESSAGES_PER_MINUTE=100_000)
+
+    ended = await end_under_load(portal)
+
+    print(ended)
+    assert ended.took < END_WITHIN
+    assert ended.writing.codes == {COME_BACK}
+    assert set(ended.writing.answered.values()) == {"posted"}
+    assert ended.lost == set()
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_server_that_drops_what_waits_at_the_end_is_found_out(transactional_db, tmp_path):
+    """The mutant: messages are acknowledged when they arrive, and what waits to be stored goes with the server."""
+    mutant = "tests.proofs.mutants_operable:acknowledge_what_waits"
+    portal = BrokenPortal(tmp_path, mutant, MESSAGES_PER_MINUTE=100_000)
+    with running([portal]):
+        ended = await end_under_load(portal)
+
+    assert ended.lost
