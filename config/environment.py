@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -98,7 +99,13 @@ class Environment:
     def _postgresql(self, found: dict[str, object]) -> dict[str, object]:
         size = self.number("DATABASE_POOL", 20, lowest=4, highest=500)
         options = dict(found.get("OPTIONS") or {})  # type: ignore[call-overload]
-        options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": size,
+            "timeout": 10,
+            "reconnect_timeout": RECONNECT_SECONDS,
+            "reconnect_failed": reconnect,
+        }
         return {"OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 
     def file_storage(self) -> dict[str, object]:
@@ -143,6 +150,15 @@ class Environment:
         if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
             raise ImproperlyConfigured("REDIS_URL cannot be read; it looks like redis://127.0.0.1:6379/0.")
         return url
+
+
+# By itself the pool waits twice as long after each try, up to minutes: the portal would stay away after its database.
+RECONNECT_SECONDS = 2.0
+
+
+def reconnect(pool: Any) -> None:
+    """The pool gave up a try: begin anew, so that one is made every second or so, however long the database is away."""
+    pool.check()
 
 
 # One writer at a time, full durability, and a short wait instead of "database is locked".
