@@ -4,7 +4,6 @@ from collections import Counter
 from contextlib import contextmanager
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
 
 from agents.models import Agent
 from conversations.load import with_load
@@ -51,15 +50,21 @@ def wrong_loads():
 
 
 def doubly_booked():
-    """A conversation has one pending offer at most, and one lead exactly while it is served."""
-    is_lead = Q(participants__role=Role.LEAD, participants__left_at=None)
-    counted = Conversation.objects.exclude(state=State.CLOSED).annotate(
-        leads=Count("participants", filter=is_lead, distinct=True),
-        pending=Count("offers", filter=Q(offers__state=OfferState.PENDING), distinct=True),
-    )
-    for pk, state, leads, pending in counted.values_list("pk", "state", "leads", "pending"):
-        if leads != int(state in (State.ACTIVE, State.WRAP_UP)) or pending > int(state != State.WRAP_UP):
-            yield f"Conversation {pk} is {state} with {leads} leads and {pending} pending offers."
+    """
+    A conversation has one pending offer at most, one lead exactly while it is served, and guests only beside him.
+
+    What is closed has none of them any more.
+    """
+    open_places = Participant.objects.filter(left_at=None).values_list("conversation", "role")
+    roles = Counter(open_places)
+    pending = Counter(Offer.objects.filter(state=OfferState.PENDING).values_list("conversation", flat=True))
+    for pk, state in Conversation.objects.order_by("pk").values_list("pk", "state"):
+        leads, guests = roles[pk, Role.LEAD], roles[pk, Role.GUEST]
+        is_right = leads == int(state in (State.ACTIVE, State.WRAP_UP))
+        is_right &= pending[pk] <= int(state in (State.WAITING, State.ACTIVE))
+        is_right &= not guests or state == State.ACTIVE
+        if not is_right:
+            yield f"Conversation {pk} is {state} with {leads} leads, {guests} guests and {pending[pk]} pending offers."
 
 
 def offers_not_ended_once():

@@ -1,5 +1,6 @@
 """Broken builds for the proofs of routing and deadlines; see broken_serve.py. Each says which promise it breaks."""
 
+import asyncio
 import datetime as dt
 import os
 import time
@@ -35,12 +36,13 @@ def no_capacity_check_under_lock():
 
 
 def slow_to_act():
-    """No fault: between finding what is due and doing it passes a moment, in which others find the same."""
+    """No fault: it says what is due and does it a moment later, so that others find the same."""
     deadlines = import_module("conversations.actions.deadlines")
     each = deadlines._each
 
     def after_a_moment(ids, act):
         if ids:
+            print("found", time.monotonic(), act.__name__, *ids, flush=True)
             time.sleep(MOMENT_SECONDS)
         return each(ids, act)
 
@@ -66,6 +68,25 @@ def lost_by_what_was_read():
 def nobody_routes():
     """The lines are forgotten; deadlines go on."""
     import_module("conversations.actions.routing").route = lambda most=None: 0
+
+
+def rare_sweeps():
+    """Routers look every 10 s alone, and hear no ring."""
+    router = import_module("conversations.router")
+    router.SWEEP_SECONDS = 10
+    router.Router.ring = lambda self, ring: None
+
+
+def late_first_sweep():
+    """A router that waits for 10 s before it looks for the first time."""
+    router = import_module("conversations.router").Router
+    run = router.run
+
+    async def late(self):
+        await asyncio.sleep(10)
+        await run(self)
+
+    router.run = late
 
 
 def early_shifted_clock():

@@ -1,5 +1,6 @@
 """A house under all that agents do at once: routers that die, agents who answer or do not, and a looker-on."""
 
+import contextlib
 import random
 import threading
 import time
@@ -9,24 +10,32 @@ from dataclasses import dataclass, field
 from django.db import connections
 
 from agents import actions as agent_actions
-from agents.models import Agent
+from agents.models import AgentStateChange
 from agents.states import AgentState
 from config.clock import database_now
 from config.refusal import Refused
 from conversations.actions import closing, conferences, offers, opening, transfers
-from conversations.actions.routing import not_offered
 from conversations.models import Conversation, Offer, Participant
 from conversations.states import OfferState, Role, State
-from queues.models import QueueMembership
 from tests import invariants, make
-from tests.proofs.routers import RouterProcess
+from tests.portals import database_url
+from tests.proofs.lateness import Machine
+from tests.proofs.looking_on import LookerOn, beside, free_places, in_line
+from tests.proofs.places import patience
+from tests.proofs.routers import Nursery, RouterProcess
 
 AGENT_GRACE_SECONDS = 3
-KILL_EVERY_SECONDS = 2.0
+AWAY_SECONDS = 2 * AGENT_GRACE_SECONDS
 HEARTBEAT_SECONDS = 0.5
 PAUSE_SECONDS = 0.01  # of the looker-on
 FAR_SECONDS = 3600
 MOST_TIMES = 4
+TRIES = 3
+# What is promised on a machine that is never late itself: a sweep each second, and what it takes to wake up for it.
+BESIDE_SECONDS = 2.0
+SWEEP_SECONDS = 1.25
+# A machine that is late by more says nothing about what runs on it.
+MOST_LATE_SECONDS = 2.0
 HAPPENS = (
     "accept", "decline", "ignore", "end", "finish", "transfer", "put_in_line", "conference", "go_idle", "disconnect",
     "come_back",
@@ -45,6 +54,7 @@ class Size:
     hands: int = 4
     queues: int = 3
     pause: float = 0.01  # of a pair of hands between two acts
+    kill_every: float = 2.0
 
 
 SHORT = Size()
@@ -58,34 +68,41 @@ class History:
     done: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
     broken: list = field(default_factory=list)
-    samples: int = 0
     kills: int = 0
-    longest_beside: float = 0.0
+    kill_seconds: float = 0.0  # for so long a router died at every turn
+    besides: list = field(default_factory=list)  # when the looker-on looked, and for how long somebody was forgotten
+    logs: list = field(default_factory=list)
     began: float = 0.0
     ended: float = 0.0
-    logs: list = field(default_factory=list)
+
+    @property
+    def longest_beside(self):
+        """The longest time of a free place beside somebody who waits, of what was seen since the beginning."""
+        return max((min(seconds, at - self.began) for at, seconds in list(self.besides) if at >= self.began), default=0)
 
     @property
     def turns(self):
-        """The routers' turns while the house was busy."""
+        """The routers' turns since the beginning."""
         ended = self.ended or time.monotonic()
         turns = [turn for log in self.logs for turn in list(log)]
         return sorted(turn for turn in turns if turn[1] >= self.began and turn[0] <= ended)
 
     @property
-    def lag(self):
-        """How much longer than a second the routers let pass between turns or took for one."""
-        turns = self.turns
-        gaps = [later[0] - former[0] for former, later in zip(turns, turns[1:], strict=False)]
-        took = [ended - began for began, ended in turns]
-        return max(0.0, max(gaps, default=0) - 1) + max(0.0, max(took, default=0) - 1)
+    def longest_pause(self):
+        """The longest time without a router at work: somebody always lives."""
+        longest, last = 0.0, self.began
+        for began, ended in self.turns:
+            longest, last = max(longest, began - last), max(last, ended)
+        return max(longest, (self.ended or time.monotonic()) - last)
 
 
 class House:
     """Agents who serve one or two queues each, and a line that is always longer than their places."""
 
     def __init__(self, size, seed, mutants=""):
-        self.size, self.mutants, self.seed = size, mutants, seed
+        self.size, self.seed = size, seed
+        self.patience = patience()  # before the house itself is busy
+        self.machine = Machine(database_url())
         self.history, self.is_over, self.is_empty = History(), threading.Event(), threading.Event()
         self.reason = {}
         self.queues = [make.queue(f"Queue {n}", offer_timeout_seconds=5) for n in range(size.queues)]
@@ -93,11 +110,12 @@ class House:
             self.reason[queue.pk] = make.closing_reason(queue, is_default=True).pk
         self.agents = [self._agent(n) for n in range(size.agents)]
         self.connected = {agent.pk for agent in self.agents}
-        self.ignored = set()
+        self.ignored, self.away_until = set(), {}
         self.visitors = 0
         for n in range(size.conversations):
             queue = self.queues[n % size.queues]
             make.waiting_conversation(queue=queue, waited_seconds=600 - n / 2, visitor_seen_at=make.ago(-FAR_SECONDS))
+        self.nursery, self.started = Nursery(mutants, AGENT_GRACE_SECONDS=AGENT_GRACE_SECONDS), []
         self.routers = [self._router() for _ in range(size.routers)]
 
     def _agent(self, n):
@@ -105,8 +123,9 @@ class House:
         return make.agent(f"Agent {n}", queues=[first, second], capacity=self.size.capacity, state=AgentState.IDLE)
 
     def _router(self):
-        router = RouterProcess(self.mutants, AGENT_GRACE_SECONDS=AGENT_GRACE_SECONDS)
+        router = RouterProcess(nursery=self.nursery)
         self.history.logs.append(router.turns)
+        self.started.append(router)
         return router
 
     # A run
@@ -120,43 +139,80 @@ class House:
         heart.start()
         try:
             for router in self.routers:
-                router.wait_until_ready().wait_for_turn()
+                router.wait_until_ready()
             self._everybody_comes()
             self.history.began = time.monotonic()
             for thread in threads:
                 thread.start()
-            self._wait(until)
+            self._let_time_pass(until)
             self.is_over.set()
             for thread in threads:
                 thread.join()
             self.history.ended = time.monotonic()
-            if not until and not self.history.broken:
+            if not self.history.broken:
                 self._settle()
+            self.machine.lag(self.history.began, time.monotonic())
         finally:
             self.is_over.set()
             self.is_empty.set()
             heart.join()
+            self.machine.close()
+            self.nursery.close()
             for router in self.routers:
                 router.kill()
+        self.history.broken += [fault for router in self.started for fault in router.faults()]
         return self.history
+
+    def _let_time_pass(self, until):
+        """What is measured begins anew when the machine itself was too late to tell; so often and no more."""
+        for _ in range(TRIES):
+            self.history.began = time.monotonic()
+            self._wait(until)
+            if until or self.is_over.is_set() or self.lag <= MOST_LATE_SECONDS:
+                return
 
     def _wait(self, until):
         """Until the time is over and everything has happened that should; on a busy machine that takes longer."""
         began = time.monotonic()
-        while not self.is_over.wait(0.1) and not (until and until(self.history)):
+        while not self.is_over.wait(0.1) and not (until and until(self)):
             took = time.monotonic() - began
-            if took > self.size.seconds * MOST_TIMES or (took > self.size.seconds and not self.unknown()):
+            if took > self.size.seconds * MOST_TIMES or (took > self.size.seconds and not self._missing()):
                 return
+
+    @property
+    def lag(self):
+        """By how much the machine itself was late while this was measured."""
+        return self.machine.lag(self.history.began, self.history.ended or time.monotonic())
+
+    def late(self, more=0.0):
+        """What was later than promised, by so much more than the machine itself can explain."""
+        found, lag = self.history, self.lag + more
+        if found.longest_beside > BESIDE_SECONDS * self.patience + lag:
+            yield f"Somebody waited beside a free place for {found.longest_beside:.2f} s."
+        if found.longest_pause > SWEEP_SECONDS * self.patience + lag:
+            yield f"For {found.longest_pause:.2f} s no router was at work."
 
     def unknown(self):
         """What did not happen: without it, the run proves nothing."""
+        lag = self.lag
+        is_in_time = lag <= MOST_LATE_SECONDS
+        return self._missing() + ([] if is_in_time else [f"a machine that is in time ({lag:.2f} s late)"])
+
+    def _missing(self):
         missing = [what for what in HAPPENS if not self.history.done[what]]
-        if self.history.kills < self.size.seconds // 4:
+        if self.history.kills < self._fewest_kills():
             missing.append(f"routers killed ({self.history.kills})")
-        if self.history.samples < self.size.seconds:
-            missing.append(f"moments looked at ({self.history.samples})")
+        if len(self.history.besides) < self.size.seconds:
+            missing.append(f"moments looked at ({len(self.history.besides)})")
+        if not AgentStateChange.objects.filter(to_state=AgentState.OFFLINE).exists():
+            missing.append("an agent's grace that ran out")
         ended = set(Offer.objects.values_list("state", flat=True))
         return missing + [state for state in OfferState.values if state not in ended | {OfferState.PENDING}]
+
+    def _fewest_kills(self):
+        """One at each turn but the first, for which the others may still be starting."""
+        every = self.size.kill_every
+        return max(self.size.seconds // every, self.history.kill_seconds // (every * self.patience)) - 1
 
     def _guarded(self, part):
         try:
@@ -168,18 +224,30 @@ class House:
             connections.close_all()
 
     def _settle(self):
-        """Everybody is there again: the routers have nothing left to offer, and everything that always holds does."""
+        """Everybody is there again: soon the routers have nothing left to offer, and what always holds does."""
         self._everybody_comes()
-        for router in self.routers:
-            router.wait_until_ready().wait_for_turn()
-        with invariants.one_moment():
-            self._check()
+        came, left = time.monotonic(), True
+        limit = came + BESIDE_SECONDS * self.patience
+        while left and (now := time.monotonic()) < limit + self.machine.lag(came, now):
+            with invariants.one_moment():
+                self._check()
+                left = beside(in_line(), free_places(database_now()))
+        if left:
+            self.history.broken.append(f"At the end {len(left)} pairs of who waits and a free place are left.")
 
     def _everybody_comes(self):
         self.connected.update(agent.pk for agent in self.agents)
         for agent in self.agents:
+            self._is_there(agent)
+
+    def _is_there(self, agent):
+        """Who is just being signed out is not there with his first sign of life, but with one of the next."""
+        for _ in range(100):
             agent_actions.desks_seen([agent.pk])
-            agent_actions.become_available(agent.pk, by=agent)
+            with contextlib.suppress(Refused):
+                return agent_actions.become_available(agent.pk, by=agent)
+            time.sleep(0.05)
+        raise AssertionError(f"{agent} cannot sign in.")
 
     def _check(self):
         for rule in (invariants.wrong_loads, invariants.doubly_booked, invariants.offers_not_ended_once):
@@ -189,8 +257,9 @@ class House:
 
     def _kill_routers(self):
         """A router dies every two seconds, in the middle of whatever it does; another one takes its place."""
-        chance = random.Random(self.seed)
-        while not self.is_over.wait(KILL_EVERY_SECONDS):
+        chance, began, turn = random.Random(self.seed), time.monotonic(), 1
+        while not self.is_over.wait(max(0.0, began + turn * self.size.kill_every - time.monotonic())):
+            self.history.kill_seconds, turn = turn * self.size.kill_every, turn + 1
             ready = [place for place, router in enumerate(self.routers) if router.is_ready.is_set()]
             if len(ready) < 2:
                 continue  # the promise is about a house with a router
@@ -244,7 +313,12 @@ class House:
 
     def transfer(self, agent, chance):
         talk = one_of(self._led_by(agent, State.ACTIVE), chance)
-        return talk and transfers.to_agent(talk.pk, chance.choice(self.agents).pk, by=agent)
+        return talk and transfers.to_agent(talk.pk, self._colleague(agent, chance), by=agent)
+
+    def _colleague(self, agent, chance):
+        """Mostly one who seems to have a free place, as the desk's list shows them."""
+        free = [place[0] for place in free_places(database_now()) if place[0] != agent.pk]
+        return chance.choice(free) if free and chance.random() < 0.8 else chance.choice(self.agents).pk
 
     def put_in_line(self, agent, chance):
         talk = one_of(self._led_by(agent, State.ACTIVE), chance)
@@ -258,7 +332,7 @@ class House:
 
     def conference(self, agent, chance):
         talk = one_of(self._led_by(agent, State.ACTIVE), chance)
-        return talk and conferences.invite(talk.pk, chance.choice(self.agents).pk, by=agent)
+        return talk and conferences.invite(talk.pk, self._colleague(agent, chance), by=agent)
 
     def leave_conference(self, agent, chance):
         place = Participant.objects.filter(agent=agent, left_at=None, role=Role.GUEST).first()
@@ -270,6 +344,8 @@ class House:
         return agent_actions.become_idle(agent.pk, None, by=agent)
 
     def come_back(self, agent, chance):
+        if self.away_until.get(agent.pk, 0) > time.monotonic():
+            return False
         if agent.pk not in self.connected:
             self.connected.add(agent.pk)
             agent_actions.desks_seen([agent.pk])
@@ -278,6 +354,8 @@ class House:
     def disconnect(self, agent, chance):
         self.connected.discard(agent.pk)
         agent_actions.desk_closed(agent.pk)
+        if chance.random() < 0.5:  # for longer than his grace
+            self.away_until[agent.pk] = time.monotonic() + AWAY_SECONDS
         return True
 
     def _led_by(self, agent, state):
@@ -296,20 +374,12 @@ class House:
 
     def _look_on(self):
         """Read one moment after the other: what always holds, and who waits beside a free place since when."""
-        waiting_since, free_since = {}, {}
+        looker_on = LookerOn()
         while not self.is_over.wait(PAUSE_SECONDS):
             with invariants.one_moment():
-                now = database_now()
+                at, now = time.monotonic(), database_now()
                 self._check()
-                waiting_since = carry_on(waiting_since, in_line(), now)
-                free_since = carry_on(free_since, free_places(now), now)
-                members = set(QueueMembership.objects.values_list("queue", "agent"))
-            self.history.samples += 1
-            for (_talk, queue, *_), waits_since in waiting_since.items():
-                for (agent, *_), is_free_since in free_since.items():
-                    if (queue, agent) in members:
-                        beside = (now - max(waits_since, is_free_since)).total_seconds()
-                        self.history.longest_beside = max(self.history.longest_beside, beside)
+                self.history.besides.append((at, looker_on.look(now)))
 
 
 WEIGHTS = {
@@ -321,23 +391,3 @@ WEIGHTS = {
 def one_of(rows, chance):
     rows = list(rows)
     return chance.choice(rows) if rows else None
-
-
-def carry_on(since, seen, now):
-    """Since when what is seen now has been so without a break."""
-    return {one: since.get(one, now) for one in seen}
-
-
-def in_line():
-    """Who waits without an offer; another time in line or another offer in between makes another one of him."""
-    rows = not_offered().values_list("pk", "queue", "entered_queue_at")
-    made = Counter(Offer.objects.filter(conversation__state=State.WAITING).values_list("conversation", flat=True))
-    return [(pk, queue, entered, made[pk]) for pk, queue, entered in rows]
-
-
-def free_places(now):
-    """Which agents have a free place, by a recount; an offer or a change in between makes another one of them."""
-    taken = invariants.taken_places()
-    ready = Agent.objects.filter(state=AgentState.AVAILABLE, connected_until__gt=now, is_active=True)
-    rows = ready.values_list("pk", "capacity", "last_offered_at", "state_since")
-    return [(pk, offered, since) for pk, capacity, offered, since in rows if taken[pk] < capacity]

@@ -1,7 +1,9 @@
 """Routers as processes of their own: started, listened to, killed."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,28 +13,37 @@ from contextlib import contextmanager
 from tests.portals import ROOT, database_url
 
 STOP_SECONDS = 15
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+def start(arguments, files, environment, **more):
+    """The program of tests/proofs/routing_process.py, on the test's database."""
+    command = [sys.executable, "-m", "tests.proofs.routing_process", *arguments.split()]
+    environment = {name: str(value) for name, value in environment.items()}
+    environment = {**os.environ, "DATABASE_URL": database_url(), **environment}
+    return subprocess.Popen(command, cwd=ROOT, text=True, env=environment, **files, **more)
 
 
 class RouterProcess:
     """One router that can be killed, and what it said of its turns."""
 
-    def __init__(self, mutants="", **environment):
-        self.turns, self.clock = [], None
+    def __init__(self, mutants="", *, nursery=None, **environment):
+        self.turns, self.clock, self.found = [], None, []
         self.is_ready = threading.Event()
-        self.environment = {name: str(value) for name, value in environment.items()}
-        self.errors = []
-        command = [sys.executable, "-m", "tests.proofs.routing_process", *([mutants] if mutants else [])]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "DATABASE_URL": database_url(), **self.environment}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        self.errors, self.ended_by_itself = [], False
+        self.process = nursery.bear() if nursery else start(mutants, PIPES, environment)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
         for reader in self._readers:
             reader.start()
 
     def _read(self):
         for line in self.process.stdout:
-            began, ended, self.clock = map(float, line.split())
+            what, *values = line.split()
+            if what == "found":
+                at, act, *ids = values
+                self.found.append((float(at), act, set(map(int, ids))))
+                continue
+            began, ended, self.clock = map(float, values)
             self.turns.append((began, ended))
             self.is_ready.set()
 
@@ -41,9 +52,11 @@ class RouterProcess:
 
     def wait_until_ready(self, seconds=120):
         """Its first turn is over."""
-        if not self.is_ready.wait(seconds):
-            self.kill()
-            raise AssertionError("The router did not start:\n" + "".join(self.errors))
+        end = time.monotonic() + seconds
+        while not self.is_ready.wait(0.05):
+            if time.monotonic() > end or self.process.poll() is not None:
+                self.kill()
+                raise AssertionError("The router did not start:\n" + "".join(self.errors))
         return self
 
     def wait_for_turn(self, seconds=60):
@@ -66,9 +79,66 @@ class RouterProcess:
 
     def kill(self):
         """End it as a power cut would."""
+        self.ended_by_itself = self.process.poll() is not None
         self.process.kill()
         self.process.wait(STOP_SECONDS)
         for reader in self._readers:
             reader.join(STOP_SECONDS)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             pipe.close()
+
+    def faults(self):
+        """What went wrong in it, as far as it said so; complete once it was killed."""
+        if self.ended_by_itself:
+            yield "A router ended by itself."
+        if any("Traceback" in line for line in self.errors):
+            yield "A router had a fault:\n" + "".join(self.errors)
+
+
+class Nursery:
+    """A process that has read the product and did nothing yet; a router born of it is at work at once."""
+
+    def __init__(self, mutants="", **environment):
+        self._here, there = socket.socketpair()
+        with there:
+            arguments = f"--nursery={there.fileno()} {mutants}"
+            self.process = start(arguments, {}, environment, pass_fds=[there.fileno()])
+
+    def bear(self):
+        """A new process with pipes of its own."""
+        pipes = [os.pipe() for _ in range(3)]
+        (its_in, stdin), (stdout, its_out), (stderr, its_err) = pipes
+        socket.send_fds(self._here, [b"."], [its_in, its_out, its_err])
+        pid = int(self._here.recv(100))
+        for its in (its_in, its_out, its_err):
+            os.close(its)
+        return Child(pid, open(stdin, "w"), open(stdout), open(stderr))  # noqa: SIM115 - closed with the router
+
+    def close(self):
+        self._here.close()
+        self.process.wait(STOP_SECONDS)
+
+
+class Child:
+    """A process that was not started here, with the words of one that was."""
+
+    def __init__(self, pid, stdin, stdout, stderr):
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        self._handle, self._has_ended = os.pidfd_open(pid), False
+
+    def poll(self):
+        """Something else than None once it has ended."""
+        return 0 if self._has_ended or select.select([self._handle], [], [], 0)[0] else None
+
+    def send_signal(self, which):
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._handle, which)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, seconds):
+        if not self._has_ended:
+            assert select.select([self._handle], [], [], seconds)[0], "It outlived kill -9."
+            self._has_ended = True
+            os.close(self._handle)
