@@ -13,6 +13,7 @@ from conversations.actions import closing, offers, presence
 from conversations.models import Conversation, ConversationEvent
 from conversations.states import EventKind, Remark, State, SystemReason
 from tests import make
+from tests.proofs.broken_work import MOMENT_SECONDS
 
 # The shortest that queues allow; the processes are started with the same grace for agents.
 GRACE_SECONDS = 5
@@ -83,6 +84,22 @@ class Due:
             "overflow": events(self.overflowing, EventKind.OVERFLOWED),
         }
 
+    def targets(self):
+        """For each kind, which action of the sweep does it, and to what."""
+        return {
+            "offer timeout": ("miss", self.offer.pk),
+            "wrap-up limit": ("finish_automatically", self.wrap_up.pk),
+            "waiting visitor": ("give_up_on_visitor", self.waiting.pk),
+            "active visitor": ("give_up_on_visitor", self.active.pk),
+            "agent's grace": ("_lose_agent", self.lost.pk),
+            "lost lead": ("replace_lost_lead", self.left_alone.pk),
+            "overflow": ("overflow", self.overflowing.pk),
+        }
+
+    def found_by_both(self, first, second):
+        """The kinds that two routers found before either of them did what they found."""
+        return {kind for kind, target in self.targets().items() if found_together(*target, first.found, second.found)}
+
     def count(self):
         return sum(len(moments) for moments in self.fired().values())
 
@@ -115,6 +132,11 @@ class Due:
         kinds = {kind for kind, moments in self.fired().items() if moments}
         is_automatic = Conversation.objects.filter(pk=self.wrap_up.pk, is_closed_automatically=True).exists()
         return kinds if is_automatic else kinds - {"wrap-up limit"}
+
+
+def found_together(act, pk, first, second):
+    one, other = ([at for at, name, ids in found if name == act and pk in ids] for found in (first, second))
+    return any(abs(early - late) < MOMENT_SECONDS for early in one for late in other)
 
 
 def present(name, **fields):
