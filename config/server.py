@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from daphne.http_protocol import http
+from daphne.http_protocol import WebRequest, http
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor, tcp
@@ -33,11 +33,47 @@ BACKGROUND_SECONDS = 2.5
 COME_BACK = 1012
 
 
+def guards() -> list[tuple[str, str]]:
+    """The headers of an answer that is written below the middleware: nothing in it may run, be framed or be kept."""
+    headers = [
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+    ]
+    if settings.SECURE_HSTS_SECONDS:
+        age = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+        headers.append(("Strict-Transport-Security", age))
+    return headers
+
+
+def last_answer(status: str) -> bytes:
+    """An answer without words, after which the connection ends."""
+    headers = [("Connection", "close"), ("Content-Length", "0"), *guards()]
+    return "\r\n".join([f"HTTP/1.1 {status}", *map(": ".join, headers), "", ""]).encode()
+
+
+class GuardedRequest(WebRequest):  # type: ignore[misc]
+    """A request whose answer is the server's own when the application does not come to answer."""
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        # Daphne's page has a style of its own, which no policy of ours would let it have.
+        headers = [(name.encode(), value.encode()) for name, value in guards()]
+        headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": b"%d %s\n" % (status, status_text)})
+
+
 class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
     """A browser's connection: the headers of each request must arrive in time, however slowly letter follows letter."""
 
     headers_seconds = HEADERS_SECONDS
     _headers_due: Any = None
+
+    def connectionMade(self) -> None:
+        self.requestFactory = GuardedRequest  # Daphne's factory has put its own here
+        super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         # Twisted's own time limit begins anew with every letter.
@@ -59,8 +95,12 @@ class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
         self._headers_due = None
 
     def _give_up(self) -> None:
-        self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.transport.write(last_answer("408 Request Timeout"))
         self.timeoutConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.transport.write(last_answer("400 Bad Request"))
+        self.loseConnection()
 
 
 class PageSocket(WebSocketProtocol):  # type: ignore[misc]
@@ -74,6 +114,9 @@ class PageSocket(WebSocketProtocol):  # type: ignore[misc]
             self.is_cut_off = True
             logger.warning("A page that left more than %d bytes unread was disconnected.", UNREAD_BYTES)
             self.transport.abortConnection()
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        super().sendHttpErrorResponse(code, reason, [*(responseHeaders or []), *guards()])
 
     def serverSend(self, content: "str | bytes", binary: bool = False) -> None:
         if self.state != self.STATE_OPEN:
