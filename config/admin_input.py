@@ -15,6 +15,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.db import DataError
 from django.db.models import Model, QuerySet
+from django.forms.formsets import TOTAL_FORM_COUNT
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +32,13 @@ class NamesNothing(Invalid):
 def check_keys(values: Iterable[str]) -> None:
     """Raises NamesNothing unless each value could be the key of a row."""
     if any(whole_number(value) is None for value in values):
+        raise NamesNothing
+
+
+def check_counts(values: Iterable[str], most: int) -> None:
+    """Raises NamesNothing if a form claims more rows than it has fields: Django would make a thousand of them first."""
+    counts = [whole_number(value) for value in values]
+    if any(count is None or count > most for count in counts):
         raise NamesNothing
 
 
@@ -99,4 +107,6 @@ class CarefulAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         for name, values in request.POST.lists():
             if name.rpartition("-")[2] in keys:
                 check_keys(filter(None, values))
+            if name.endswith("-" + TOTAL_FORM_COUNT):
+                check_counts(values, len(request.POST))
         return super().changeform_view(request, object_id, form_url, extra_context)
