@@ -52,13 +52,13 @@ class Canary:
     def between(self, start, end):
         return sorted(seconds for at, seconds in self.samples if start <= at <= end)
 
-    async def while_doing(self, work):
+    async def while_doing(self, work, samples=SAMPLES):
         """Do the work, over and over until there are enough samples: how long messages took during it."""
         start = time.time()
         while True:
             await work()
             found = self.between(start, time.time())
-            if len(found) >= SAMPLES:
+            if len(found) >= samples:
                 return found
 
 
@@ -66,17 +66,17 @@ def p95(samples):
     return sorted(samples)[int(len(samples) * 0.95)]
 
 
-async def is_untouched(canary, ordinary, bad):
+async def is_untouched(canary, ordinary, bad, *, tries=TRIES, samples=SAMPLES):
     """
     Whether the canary's 95th percentile stays within twice its baseline.
 
     Somebody else may use the machine in that moment, so it is measured again before the answer is no.
     """
-    for _ in range(TRIES):
+    for _ in range(tries):
         usual, then = [], []
         for _ in range(TURNS):
-            usual += await canary.while_doing(ordinary)
-            then += await canary.while_doing(bad)
+            usual += await canary.while_doing(ordinary, samples)
+            then += await canary.while_doing(bad, samples)
         print(f"canary p95 of {len(then)}: {p95(usual) * 1000:.0f} ms as ever, {p95(then) * 1000:.0f} ms meanwhile")
         if p95(then) <= max(2 * p95(usual), NOISE_SECONDS):
             return True

@@ -1,11 +1,10 @@
 """What nobody's page sends: texts, numbers, values of JSON, requests and frames, each by name."""
 
 import json
+import secrets
 import struct
 
-LIMITS = (80, 120, 150, 254, 500, 2000, 4000)
-
-NASTY = {
+TEXTS = {
     "nothing": "",
     "one letter": "x",
     "a blank": " ",
@@ -42,8 +41,20 @@ NASTY = {
     "the last year": "9999-12-31",
     "ten times the largest": "x" * 40_000,
 }
-TEXTS = NASTY | {f"{limit + more} letters": "x" * (limit + more) for limit in LIMITS for more in (0, 1)}
 SHARP = {name: TEXTS[name] for name in ("NUL", "5,000 digits", "too large for the database", "ten times the largest")}
+
+# A form cannot carry these; JSON can.
+HALVES = {
+    "a lone surrogate": "Hi \ud83d",
+    "half a pair": "\udc00\ud800",
+    "many halves": "\ud83d" * 1_000,
+}
+
+
+def lengths(limit):
+    """Texts about a limit: just right, one too many, and far too many."""
+    return {f"{length} letters": "x" * length for length in (limit, limit + 1, limit * 10)}
+
 
 # Bytes of a form that are no text: UTF-8 that is too long, half a pair, no UTF-8 at all, and broken escapes.
 BYTES = {
@@ -60,7 +71,8 @@ BYTES = {
 }
 
 HEADERS = {
-    "User-Agent": ["", "x" * 8_000, "\xff\xfe", "<script>", "Mozilla/5.0 (" + "(" * 3_000],
+    "User-Agent": ["", "x" * 8_000, "\xff\xfe", "<script>", "Mozilla/5.0 (" + "(" * 3_000,
+                   "Chrome/1." * 900, "Version/" + "1." * 4_000, " " * 8_000 + "x"],
     "Referer": ["", "http://[", "http://" + "x" * 7_000, "javascript:alert(1)", "\xff", "http://a:99999999/"],
     "Accept-Language": ["", "*", "x" * 7_000, "en;q=NaN", "es;q=1e999", ",".join(["es"] * 2_000), "\xff", "../es"],
     "Accept": ["", "*/*;q=x", "application/json\xff"],
@@ -124,6 +136,35 @@ def wrong_frames(conversation_id):
         yield json.dumps({"do": value})
 
 
+FIELDS = 5  # in which text_frames() tries each text
+
+
+def text_frames(conversation_id, texts):
+    """Every text in each field of a message that is one, and as a command."""
+    for text in texts.values():
+        for fields in ({"text": text}, {"text": text, "note": True}, {"key": text}, {"files": [text]}):
+            yield message(conversation_id, **fields)
+        yield json.dumps({"do": text})
+
+
+def message(conversation_id, **fields):
+    """The frame of a message, with a key of its own."""
+    right = {"do": "post", "key": secrets.token_hex(16), "text": "Hello", "conversation": conversation_id}
+    return json.dumps(right | fields)
+
+
+MARKS = ("open", "seen", "got", "typing")
+
+
+def must_be_answered(text):
+    """Whether a frame is answered in words; a mark that happens to be right is taken without one."""
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return not (isinstance(frame, dict) and frame.get("do") in MARKS)
+
+
 # Frames of the WebSocket protocol, as bytes
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUED = 0x1, 0x2, 0x8, 0x9, 0xA, 0x0
@@ -159,14 +200,16 @@ RAW_FRAMES = {
     "a continuation of nothing": frame(CONTINUED, HELLO),
     "a text inside a text": frame(TEXT, b"{", last=False) + frame(TEXT, HELLO),
     "a text that never ends": frame(TEXT, b"{", last=False),
-    "10,000 empty pieces": frame(TEXT, b"", last=False) + frame(CONTINUED, b"", last=False) * 10_000,
+    "10,000 empty pieces": frame(TEXT, b"", last=False)
+    + frame(CONTINUED, b"", last=False) * 10_000
+    + frame(CONTINUED, HELLO),
     "a mebibyte in pieces": frame(TEXT, b"x" * 1000, last=False) + frame(CONTINUED, b"x" * 1000, last=False) * 1_048,
     "a mebibyte at once": frame(TEXT, b"x" * 2**20),
     "one more than fits": frame(TEXT, b"x" * (64 * 1024 + 1)),
     "a long ping": frame(PING, b"x" * 126),
     "a ping in pieces": frame(PING, b"x", last=False),
-    "1,000 pings": frame(PING, b"x" * 100) * 1_000,
-    "1,000 pongs": frame(PONG, b"x" * 100) * 1_000,
+    "1,000 pings": frame(PING, b"x" * 100) * 1_000 + frame(TEXT, HELLO),
+    "1,000 pongs": frame(PONG, b"x" * 100) * 1_000 + frame(TEXT, HELLO),
     "bytes instead of text": frame(BINARY, HELLO),
     "no UTF-8": frame(TEXT, b"\xff\xfe"),
     "overlong UTF-8": frame(TEXT, b'{"do": "\xc0\xaf"}'),
@@ -185,9 +228,31 @@ RAW_FRAMES = {
 }
 # How a server may end a socket that broke the rules: going, protocol, kind, text, rule, size; 4429 is too much at once.
 RIGHT_CODES = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 4429}
+# What each frame must be answered with: a code to close with (1002 where none stands), an end, or words.
+SILENT_FRAMES = {"half a header", "half a length", "half a frame", "a text that never ends"}
+ENDING_FRAMES = {name for name in RAW_FRAMES if name.startswith("a close ")}
+OTHER_CODES = {
+    "a length of 2^62": 1009,
+    "a mebibyte in pieces": 1009,
+    "a mebibyte at once": 1009,
+    "one more than fits": 1009,
+    "no UTF-8": 1007,
+    "overlong UTF-8": 1007,
+    "a surrogate in UTF-8": 1007,
+    "half a character": 1007,
+    "words after the close": 1000,
+}
+ANSWERED_FRAMES = {
+    "bytes instead of text": "refused",
+    "NUL": "refused",
+    "an empty text": "refused",
+    "10,000 empty pieces": "pong",
+    "1,000 pings": "pong",
+    "1,000 pongs": "pong",
+}
 
 
-# Requests, as bytes
+# Requests, as bytes; an address that is logged has no letters of a text that is said, or the log would repeat it
 
 LONG = b"x" * 70_000
 
@@ -214,15 +279,17 @@ RAW_REQUESTS = {
     "an address with its host": request(b"GET http://evil.example/chat/ HTTP/1.1"),
     "a star": request(b"OPTIONS * HTTP/1.1"),
     "no address": request(b"GET  HTTP/1.1"),
-    "an address of 10,000 letters": request(b"GET /chat/" + b"x" * 10_000 + b"/ HTTP/1.1"),
+    "an address of 10,000 letters": request(b"GET /chat/" + b"y" * 10_000 + b"/ HTTP/1.1"),
     "an address of 70 kB": request(b"GET /" + LONG + b" HTTP/1.1"),
     "an address with NUL": request(b"GET /chat/%00/ HTTP/1.1"),
     "an address that is no text": request(b"GET /chat/\xff\xfe/ HTTP/1.1"),
+    "an address in Latin-1": request(b"GET /chat/\x85/ HTTP/1.1"),
+    "a query in Latin-1": request(b"GET /chat/?\x85 HTTP/1.1"),
     "an address with half an escape": request(b"GET /chat/%E2%8/%/%zz/ HTTP/1.1"),
     "an address upwards": request(b"GET /static/../../etc/passwd HTTP/1.1"),
     "an address upwards, escaped": request(b"GET /static/%2e%2e/%2e%2e/etc/passwd HTTP/1.1"),
-    "a number beyond all measure": request(b"GET /desk/conversations/" + b"9" * 5_000 + b"/ HTTP/1.1"),
-    "a query of 60,000 fields": request(b"GET /chat/?" + b"&".join([b"a=1"] * 3_000) + b" HTTP/1.1"),
+    "a number beyond all measure": request(b"GET /desk/conversations/" + b"8" * 5_000 + b"/ HTTP/1.1"),
+    "a query of 3,000 fields": request(b"GET /chat/?" + b"&".join([b"a=1"] * 3_000) + b" HTTP/1.1"),
     "a header of 70 kB": request(b"GET /chat/ HTTP/1.1", b"X-Long: " + LONG),
     "70 kB of headers": request(b"GET /chat/ HTTP/1.1", *[b"X-%d: " % n + b"x" * 100 for n in range(700)]),
     "a cookie of 70 kB": request(b"GET /chat/ HTTP/1.1", b"Cookie: sessionid=" + LONG),
@@ -231,6 +298,7 @@ RAW_REQUESTS = {
     "a header without a name": request(b"GET /chat/ HTTP/1.1", b": value"),
     "a header with a blank in its name": request(b"GET /chat/ HTTP/1.1", b"X Y : value"),
     "a header with NUL": request(b"GET /chat/ HTTP/1.1", b"X-Nul: a\0b"),
+    "a header with a vertical tab": request(b"GET /chat/ HTTP/1.1", b"X-Tab: a\x0bb"),
     "a header that is no text": request(b"GET /chat/ HTTP/1.1", b"X-\xff: \xff\xfe"),
     "a folded header": request(b"GET /chat/ HTTP/1.1", b"X-Fold: a\r\n b"),
     "headers that end with a line feed": b"GET /chat/ HTTP/1.1\nHost: 127.0.0.1\nConnection: close\n\n",
@@ -258,3 +326,10 @@ RAW_REQUESTS = {
     "half a handshake": b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebS",
     "half a request line": b"GET /cha",
 }  # fmt: skip
+# What each request must be answered with: a status from 400 on, unless it stands here.
+SILENT_REQUESTS = {
+    "noise", "TLS", "headers that end with a line feed", "a length of 2^62", "half a body", "a piece of 2^62",
+    "half a handshake", "half a request line",
+}  # fmt: skip
+ENDING_REQUESTS = {"an address of 70 kB", "a header of 70 kB", "a cookie of 70 kB"}
+SERVED_REQUESTS = {"TRACE", "a query of 3,000 fields", "a folded header", "no host"}

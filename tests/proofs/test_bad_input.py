@@ -5,18 +5,27 @@ Each value is tried in the very state in which it would do something, and taken 
 and floods are in test_broken_protocol.py and test_floods.py.
 """
 
+import inspect
 import random
+import time
+from collections import defaultdict
+from types import FunctionType
 
 import pytest
+from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.test import Client
 
+from agents import forms as agents_forms
 from config import rates
+from conversations import forms as conversations_forms
+from conversations import search
 from conversations.actions import messaging
 from conversations.actions.messaging import SURROGATE
 from tests.pages.browsing import KEY
 from tests.proofs import corpus, rights
+from tests.proofs.places import patience
 from tests.proofs.rights import RIGHTS, Try
 from tests.proofs.two_talks import World
 
@@ -28,6 +37,7 @@ TAKING = [
 ]
 MODELS = [model for model in admin.site._registry if model._meta.label_lower != "conversations.conversation"]
 TOO_MUCH = 500
+SLOW_SECONDS = 2.0  # no answer takes so long, whatever it was asked with
 MOST_FIELDS = 8  # of one form, in the short version
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -35,16 +45,24 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 def faults_of(trial, role, method, data, path, what, **options):
     """What is wrong with the answer to one bad request: a fault of ours, or something stored that nothing can show."""
+    yield from judged(f"{method} {path[:80]} with {what}", lambda: trial.request(role, method, data, path, **options))
+
+
+def judged(what, ask):
+    """Ask, take it back, and say what was wrong: a fault of ours, too long a wait, or something unfit to be stored."""
     rates.forget_all()
     with rights.undone(keeps_rows=False) as watch:
-        response = trial.request(role, method, data, path, **options)
-        text = rights.text_of(response)
+        began = time.monotonic()
+        response = ask()
+        text, took = rights.text_of(response), time.monotonic() - began
         if response.status_code >= TOO_MUCH:
-            yield f"{method} {path[:80]} with {what}: {response.status_code}"
+            yield f"{what}: {response.status_code}"
+        if took > SLOW_SECONDS * patience():
+            yield f"{what}: took {took:.1f} s"
         if is_unfit(watch.values):
-            yield f"{method} {path[:80]} with {what}: stored what cannot be shown"
+            yield f"{what}: stored what cannot be shown"
         if "Traceback" in text:
-            yield f"{method} {path[:80]} with {what}: a traceback"
+            yield f"{what}: a traceback"
 
 
 def is_unfit(written):
@@ -67,13 +85,53 @@ def chosen(texts, soak, seed):
     }
 
 
+def limits_by_name():
+    """How long a field of this name may be, as our forms and models say."""
+    found = defaultdict(set)
+    for label in rights.OUR_APPS[:3]:
+        for model in apps.get_app_config(label).get_models():
+            for field in model._meta.concrete_fields:
+                found[field.name].add(getattr(field, "max_length", None))
+    for module in (agents_forms, conversations_forms, search):
+        for _name, form in inspect.getmembers(
+            module, lambda one: isinstance(one, forms.forms.DeclarativeFieldsMetaclass)
+        ):
+            for name, field in form.base_fields.items():
+                found[name].add(getattr(field, "max_length", None))
+    for name, same in NAMED_OTHERWISE.items():
+        found[name] |= found[same]
+    return {name: sorted(limits - {None}) for name, limits in found.items()}
+
+
+# Fields of a page that the model calls otherwise.
+NAMED_OTHERWISE = {"question": "text", "page": "page_address"}
+LIMITS = limits_by_name()
+
+
+def texts_for(field, texts):
+    """What is tried in a field: these, and the lengths about its own limits."""
+    lengths = {}
+    for limit in LIMITS.get(field, ()):
+        lengths |= corpus.lengths(limit)
+    return texts | lengths
+
+
+def test_the_lengths_come_from_the_fields():
+    known = {name: LIMITS.get(name) for name in ("text", "name", "email", "note", "username", "customer", "page")}
+
+    assert all(known.values()), known
+    assert {80, 60} <= set(LIMITS["name"])
+    assert 4000 in LIMITS["text"]
+
+
 def bad_requests(trial, method, texts):
     """Every field of a form, of the address and of its words, with every text: (what, fields, path)."""
     fields, asked = trial.body(method) or {}, trial.fields("ask")
-    for name, text in texts.items():
-        for field in fields:
+    for field in fields:
+        for name, text in texts_for(field, texts).items():
             yield f"{name} as {field}", {**fields, field: text}, trial.path()
-        for field in asked:
+    for field in asked:
+        for name, text in texts_for(field, texts).items():
             yield f"{name} asked as {field}", fields, trial.bare_path() + "?" + trial.query(**{field: text})
     for field in fields:
         yield f"{field} twice", {**fields, field: [fields[field], fields[field]]}, trial.path()
@@ -145,10 +203,26 @@ def test_no_text_in_any_field_breaks_a_form_of_admin(model, soak, seed):
         if page.status_code != 200:
             continue
         fields = rights.form_fields(page.content.decode())
-        for field in fields if soak else random.Random(seed).sample(sorted(fields), min(len(fields), MOST_FIELDS)):
-            for what, text in corpus.SHARP.items():
+        for field in fields if soak else some_fields(fields, seed):
+            for what, text in admin_texts(model, field, soak).items():
                 faults += faults_of(trial, "superuser", "POST", {**fields, field: text}, path, f"{what} as {field}")
     assert faults == []
+
+
+def some_fields(fields, seed):
+    """Some by chance, and those that say how many rows there are."""
+    counts = [field for field in fields if field.endswith("-TOTAL_FORMS")]
+    return {*counts, *random.Random(seed).sample(sorted(fields), min(len(fields), MOST_FIELDS))}
+
+
+def admin_texts(model, name, soak):
+    """What is tried in a field of admin; the fields of rows that hang on this one have a prefix and a number."""
+    models = [model, *(inline.model for inline in admin.site._registry[model].inlines)]
+    fields = [field for one in models for field in one._meta.concrete_fields if field.name == name.rpartition("-")[2]]
+    lengths = {}
+    for limit in {getattr(field, "max_length", None) for field in fields} - {None}:
+        lengths |= corpus.lengths(limit) if soak else {f"{limit + 1} letters": "x" * (limit + 1)}
+    return (corpus.TEXTS if soak else corpus.SHARP) | lengths
 
 
 @pytest.mark.django_db
@@ -159,7 +233,7 @@ def test_no_search_and_no_filter_breaks_a_list_of_admin(model, soak, seed):
     app, name = model._meta.app_label, model._meta.model_name
     trial = Try(World(), f"/admin/{app}/{name}/", None, {})
     filters = admin_filters(model)
-    faults, texts = [], chosen(corpus.NASTY, soak, seed)
+    faults, texts = [], chosen(corpus.TEXTS, soak, seed)
     for field in ["q", "p", "o", "all", "e", "_popup", "_to_field", "_facets", "id__exact", "no_such__field", *filters]:
         for what, text in texts.items():
             faults += faults_of(trial, "superuser", "GET", {field: text}, trial.address, f"{what} as {field}")
@@ -218,14 +292,16 @@ def faults_with(trial, role, method, path, data, name, value):
         extra = {"method": "POST", "content_type": value, "data": b"text=Hi&key=" + KEY.encode()}
     else:
         extra = {"data": data, name: value}
-    rates.forget_all()
+    client = client_of(trial, role)
+    ask = client.generic if name == "CONTENT_TYPE" else getattr(client, method.lower())
+    return judged(f"{method} {path} with {name} {value[:40]!r}", lambda: ask(path=path, **extra))
+
+
+def client_of(trial, role):
     client = Client(raise_request_exception=False)
     client.handler = rights.HANDLER
     client.cookies.load(trial.world.cookies[role])
-    with rights.undone(keeps_rows=False):
-        response = getattr(client, "generic" if name == "CONTENT_TYPE" else method.lower())(path=path, **extra)
-        rights.text_of(response)
-    return [f"{method} {path} with {name} {value[:40]!r}: {response.status_code}"] * (response.status_code >= TOO_MUCH)
+    return client
 
 
 @pytest.mark.django_db
@@ -248,17 +324,11 @@ def test_no_bytes_of_a_form_break_anything(name):
 
 
 def faults_of_body(trial, role, path, body, kind):
-    client = Client(raise_request_exception=False)
-    client.handler = rights.HANDLER
-    client.cookies.load(trial.world.cookies[role])
-    rates.forget_all()
-    with rights.undone(keeps_rows=False) as watch:
-        response = client.post(path, body, **kind)
-        if response.status_code >= TOO_MUCH or is_unfit(watch.values):
-            yield f"{path} with {body[:60]!r}: {response.status_code}"
+    client = client_of(trial, role)
+    return judged(f"{path} with {body[:60]!r}", lambda: client.post(path, body, **kind))
 
 
-# The proof turns red with this
+# The proof turns red with each of these
 
 
 def clean_without_looking(draft):
@@ -272,3 +342,21 @@ def test_mutant_a_text_is_not_looked_at(monkeypatch):
     monkeypatch.setattr(messaging.clean, "__code__", clean_without_looking.__code__)
 
     assert any("with NUL" in fault for fault in faults_at("/chat/current/messages/", corpus.SHARP)[1])
+
+
+@pytest.mark.django_db
+def test_mutant_a_text_is_looked_at_for_ever(monkeypatch):
+    look = messaging.clean.__code__
+    monkeypatch.setattr(messaging, "looked_at", FunctionType(look, vars(messaging)), raising=False)
+    monkeypatch.setattr(messaging.clean, "__code__", clean_slowly.__code__)
+    monkeypatch.setattr("tests.proofs.test_bad_input.SLOW_SECONDS", 0.2)
+
+    faults = faults_at("/chat/current/messages/", {"ten times the largest": corpus.TEXTS["ten times the largest"]})[1]
+
+    assert any("ten times the largest as text: took" in fault for fault in faults)
+
+
+def clean_slowly(draft):
+    if len(draft.text) > LONGEST_MESSAGE * 9:  # noqa: F821
+        __import__("time").sleep(1)
+    return looked_at(draft)  # noqa: F821
