@@ -79,7 +79,7 @@ def wait_for_readers():
         is_unread = message["type"] == "websocket.send" and server.unread_bytes(protocol.transport) > 256 * 1024
         await handle(self, protocol, message)
         if is_unread:
-            time.sleep(0.1)
+            time.sleep(0.04)
 
     server.DrainingServer.handle_reply = handle_and_wait
 
