@@ -1,8 +1,9 @@
 """A visitor's first word opens a conversation."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +11,7 @@ from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.lines import announce_line
 from conversations.actions.messaging import Draft, clean, post
-from conversations.errors import NobodyThere, QueueClosed, QueueGone
+from conversations.errors import KeyUsedTwice, NobodyThere, QueueClosed, QueueGone
 from conversations.models import Conversation, Visitor
 from conversations.states import OPEN_STATES, EventKind, Party, State
 from queues import hours
@@ -54,12 +55,11 @@ def attended(queues: Iterable[Queue]) -> list[Queue]:
 
 def open_conversation(queue_id: int, opening: Opening) -> Conversation:
     """
-    Queue the visitor with his first message; a visitor who has an open conversation gets that one back.
+    Queue the visitor with his first message; a visitor who has an open conversation goes on in that one.
 
-    Raises QueueGone, QueueClosed or NobodyThere, and what `messaging.clean` refuses.
+    Raises QueueGone, QueueClosed, NobodyThere or AlreadyEnded, and what `messaging.clean` refuses.
     """
-    draft = Draft(0, Party.VISITOR, opening.question, opening.key)
-    clean(draft)
+    clean(_draft(0, opening))
     try:
         with transaction.atomic():
             return _open(queue_id, opening)
@@ -68,6 +68,7 @@ def open_conversation(queue_id: int, opening: Opening) -> Conversation:
         conversation = open_conversation_of(opening.token_hash)
         if conversation is None:
             raise
+        _say_in(conversation, opening)
         return conversation
 
 
@@ -80,6 +81,7 @@ def open_conversation_of(token_hash: str) -> Conversation | None:
 def _open(queue_id: int, opening: Opening) -> Conversation:
     existing = open_conversation_of(opening.token_hash)
     if existing is not None:
+        _say_in(existing, opening)
         return existing
     queue = Queue.objects.filter(pk=queue_id, is_in_use=True).first()
     if queue is None:
@@ -109,7 +111,23 @@ def _open(queue_id: int, opening: Opening) -> Conversation:
         visitor_seen_at=now,
     )
     conversation.log(EventKind.OPENED, at=now, to_state=State.WAITING)
-    post(Draft(conversation.pk, Party.VISITOR, opening.question, opening.key))
+    post(_draft(conversation.pk, opening))
     announce_line(queue.pk)
     conversation.refresh_from_db()
     return conversation
+
+
+def _draft(conversation_id: int, opening: Opening) -> Draft:
+    return Draft(conversation_id, Party.VISITOR, opening.question, opening.key)
+
+
+def _say_in(conversation: Conversation, opening: Opening) -> None:
+    """What the visitor wrote in one more start form is a message, unless it is his first one again."""
+    draft = _draft(conversation.pk, opening)
+    if conversation.messages.filter(number=1, text=clean(draft)).exists():
+        return
+    try:
+        post(draft)
+    except KeyUsedTwice:
+        # The same form with other words, after a step back: they get a key of their own, the same one each time.
+        post(replace(draft, key=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{draft.key} {draft.text}"))))

@@ -21,7 +21,7 @@ from conversations.access import conversation_of
 from conversations.actions import closing, messaging, presence, reading
 from conversations.actions.opening import Opening, attended, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
-from conversations.errors import Gone, NobodyThere, QueueClosed, QueueGone
+from conversations.errors import AlreadyEnded, Gone, NobodyThere, QueueClosed, QueueGone
 from conversations.file_lines import draw_files
 from conversations.forms import StartForm, one_line
 from conversations.fragments import draw_status, status_context, thread_context
@@ -55,15 +55,16 @@ def queues(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest, slug: str) -> HttpResponse:
-    """The start form of a queue; who has an open conversation goes on with it."""
+    """The start form of a queue; who has an open conversation goes on with it, with what he wrote here."""
     # PostgreSQL does not even look for a NUL.
     queue = Queue.objects.filter(slug=slug, is_in_use=True).first() if "\x00" not in slug else None
     if queue is None:
         raise QueueGone
     token_hash = visitors.token_hash_of(request)
-    if token_hash and open_conversation_of(token_hash):
-        return redirect("chat:conversation")
+    mine = open_conversation_of(token_hash) if token_hash else None
     if request.method != "POST":
+        if mine is not None:
+            return redirect("chat:conversation")
         return _start_page(request, queue, StartForm(queue, initial=_known_of(token_hash) | {"key": str(uuid.uuid4())}))
     form = StartForm(queue, request.POST)
     if token_hash is None:
@@ -73,9 +74,12 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _start_page(request, queue, form, status=422)
     try:
-        limits.check_start(address_of(request))
+        if mine is None:
+            limits.check_start(address_of(request))
+        else:
+            limits.check_message(f"visitor:{mine.visitor_id}")
         open_conversation(queue.pk, _opening(request, form, token_hash))
-    except (QueueClosed, NobodyThere, TooFast) as refusal:
+    except (QueueClosed, NobodyThere, AlreadyEnded, TooFast) as refusal:
         form.add_error(None, str(refusal))
         return _start_page(request, queue, form, status=refusal.status, retry_after=refusal.retry_after_seconds)
     return redirect("chat:conversation")
@@ -153,7 +157,8 @@ def post(request: HttpRequest) -> HttpResponse:
     def send() -> messaging.Posted:
         limits.check_message(f"visitor:{mine.visitor_id}")
         key = request.POST.get("key") or str(uuid.uuid4())
-        return post_with_files(request, messaging.Draft(mine.pk, Party.VISITOR, request.POST.get("text", ""), key))
+        text = request.POST.get("text", "")
+        return post_with_files(request, messaging.Draft(mine.pk, Party.VISITOR, text, key))
 
     return answer_message(request, send, back_to=reverse("chat:conversation"))
 

@@ -71,14 +71,49 @@ def test_each_step_of_priority_is_a_head_start_of_a_minute(priority, minutes):
     assert conversation.order_key == conversation.queued_at - dt.timedelta(minutes=minutes)
 
 
-def test_a_visitor_with_an_open_conversation_gets_that_one_back():
+def texts_of(conversation):
+    return list(conversation.messages.order_by("number").values_list("text", flat=True))
+
+
+def test_a_visitor_with_an_open_conversation_goes_on_in_that_one_with_what_he_wrote():
     orders, returns = attended_queue("Orders"), attended_queue("Returns")
     first = open_conversation(orders.pk, ANA)
 
-    with nothing_changes():
-        second = open_conversation(returns.pk, replace(ANA, key="other-key", question="And my refund?"))
+    second = open_conversation(returns.pk, replace(ANA, key="other-key", question="And my refund?"))
 
     assert second == first
+    assert fresh(first).queue == orders
+    assert texts_of(first) == ["Where is my order?", "And my refund?"]
+
+
+@pytest.mark.parametrize("key", ["first-key", "other-key"])
+def test_the_first_word_said_again_is_no_second_message(key):
+    orders = attended_queue()
+    open_conversation(orders.pk, ANA)
+
+    with nothing_changes():
+        open_conversation(orders.pk, replace(ANA, key=key, question=" Where is my order?\r\n"))
+
+
+@pytest.mark.parametrize("key", ["first-key", "other-key"])
+def test_other_words_said_twice_are_one_message_even_under_the_key_of_the_first(key):
+    orders = attended_queue()
+    first = open_conversation(orders.pk, ANA)
+
+    for _ in range(2):
+        open_conversation(orders.pk, replace(ANA, key=key, question="And my refund?"))
+
+    assert texts_of(first) == ["Where is my order?", "And my refund?"]
+
+
+def test_two_forms_that_race_lose_no_word(monkeypatch):
+    first = open_conversation(attended_queue().pk, ANA)
+    looks = iter([None, first])
+    monkeypatch.setattr(opening, "open_conversation_of", lambda token_hash: next(looks))
+
+    open_conversation(first.queue_id, replace(ANA, key="other-key", question="And my refund?"))
+
+    assert texts_of(first) == ["Where is my order?", "And my refund?"]
 
 
 def test_a_double_click_that_races_gets_the_other_ones_conversation(monkeypatch):

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agents.states import AgentState
+from conversations.actions import closing, opening
 from conversations.models import Conversation, Visitor
 from conversations.states import State
 from tests import make
@@ -25,6 +26,10 @@ def orders():
 
 def start_of(queue):
     return reverse("chat:start", args=[queue.slug])
+
+
+def texts_of(conversation):
+    return list(conversation.messages.order_by("number").values_list("text", flat=True))
 
 
 def test_the_list_links_to_each_open_queue(client, orders):
@@ -214,15 +219,72 @@ def test_a_double_click_on_start_chat_gives_one_conversation_with_one_message(or
     assert Visitor.objects.count() == 1
 
 
+@pytest.mark.parametrize("key", [KEY, OTHER_KEY])
+def test_another_question_in_a_second_tab_is_a_message_and_twice_sent_still_one(orders, key):
+    visitor = newcomer()
+    visitor.post(start_of(orders), WORDS)
+
+    for _ in range(2):
+        answer = visitor.post(start_of(orders), {**WORDS, "question": "  And my refund?", "key": key})
+        assert answer["Location"] == reverse("chat:conversation")
+
+    assert texts_of(Conversation.objects.get()) == ["Where is my order?", "And my refund?"]
+
+
 def test_one_visitor_has_one_open_chat_even_with_two_queues(orders):
     returns = make.queue("Returns")
     visitor = newcomer()
     visitor.post(start_of(orders), WORDS)
 
     assert visitor.get(start_of(returns))["Location"] == reverse("chat:conversation")
-    assert visitor.post(start_of(returns), WORDS)["Location"] == reverse("chat:conversation")
+    form = {**WORDS, "question": "And my refund?", "key": OTHER_KEY}
+    assert visitor.post(start_of(returns), form)["Location"] == reverse("chat:conversation")
 
-    assert Conversation.objects.get().queue == orders
+    conversation = Conversation.objects.get()
+    assert conversation.queue == orders
+    assert texts_of(conversation) == ["Where is my order?", "And my refund?"]
+
+
+def test_a_second_form_that_cannot_be_taken_is_shown_again_with_what_was_written(orders):
+    visitor = newcomer()
+    visitor.post(start_of(orders), WORDS)
+
+    response = visitor.post(start_of(orders), {**WORDS, "name": "", "question": "And my refund?", "key": OTHER_KEY})
+
+    assert response.status_code == 422
+    assert Page(response).one(id="id_question").text == "And my refund?"
+    assert texts_of(Conversation.objects.get()) == ["Where is my order?"]
+
+
+def test_second_forms_are_as_limited_as_messages(orders, settings):
+    settings.MESSAGES_PER_MINUTE = 1
+    visitor = newcomer()
+    for number in range(2):
+        form = {**WORDS, "question": f"Question {number}", "key": f"{OTHER_KEY[:-1]}{number}"}
+        assert visitor.post(start_of(orders), form).status_code == 302
+
+    response = visitor.post(start_of(orders), {**WORDS, "question": "Question 2"})
+
+    assert response.status_code == 429
+    assert Page(response).one(id="id_question").text == "Question 2"
+    assert texts_of(Conversation.objects.get()) == ["Question 0", "Question 1"]
+
+
+def test_a_second_form_whose_conversation_ends_in_that_moment_is_shown_again(orders, monkeypatch):
+    visitor = newcomer()
+    visitor.post(start_of(orders), WORDS)
+    post = opening.post
+
+    def end_first(draft):
+        closing.end_by_visitor(draft.conversation_id)
+        return post(draft)
+
+    monkeypatch.setattr(opening, "post", end_first)
+
+    response = visitor.post(start_of(orders), {**WORDS, "question": "And my refund?", "key": OTHER_KEY})
+
+    assert response.status_code == 409
+    assert Page(response).one(id="id_question").text == "And my refund?"
 
 
 def test_who_comes_back_after_the_end_need_not_write_his_name_again(orders):
