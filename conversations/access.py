@@ -5,6 +5,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf, Substr
 
 from agents.models import Agent
+from conversations import visitors
 from conversations.errors import Gone
 from conversations.models import Conversation, Message, Participant
 from conversations.states import Role, State
@@ -26,6 +27,12 @@ def conversation_of(token_hash: str) -> Conversation | None:
     """The visitor's latest conversation, open or ended."""
     mine = Conversation.objects.filter(visitor__token_hash=token_hash)
     return mine.select_related("queue", "visitor").order_by("-pk").first()
+
+
+def conversation_in(cookie: str | None) -> Conversation | None:
+    """The latest conversation of the visitor whose cookie this is."""
+    token_hash = visitors.token_hash_in(cookie)
+    return conversation_of(token_hash) if token_hash else None
 
 
 def readable_by(agent: Agent, conversation_id: int) -> Conversation:

@@ -23,7 +23,7 @@ from config.numbers import whole_number
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
-from conversations.access import conversation_of
+from conversations.access import conversation_in
 from conversations.actions import presence
 from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
@@ -212,8 +212,7 @@ class ChatConsumer(LiveConsumer):
     conversation: Conversation
 
     async def enter(self) -> int | None:
-        token_hash = visitors.token_hash_in(self.scope.get("cookies", {}).get(visitors.COOKIE))
-        conversation = await in_thread(conversation_of)(token_hash) if token_hash else None
+        conversation = await in_thread(conversation_in)(self.scope.get("cookies", {}).get(visitors.COOKIE))
         if conversation is None:
             return NO_RIGHT
         self.conversation = conversation

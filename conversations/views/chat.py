@@ -17,7 +17,7 @@ from config.addresses import address_of
 from config.clock import database_now
 from config.refusal import TooFast
 from conversations import limits, visitors
-from conversations.access import conversation_of
+from conversations.access import conversation_in, conversation_of
 from conversations.actions import closing, messaging, presence, reading
 from conversations.actions.opening import Opening, attended, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
@@ -82,7 +82,9 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     except (QueueClosed, NobodyThere, AlreadyEnded, TooFast) as refusal:
         form.add_error(None, str(refusal))
         return _start_page(request, queue, form, status=refusal.status, retry_after=refusal.retry_after_seconds)
-    return redirect("chat:conversation")
+    response = redirect("chat:conversation")
+    visitors.renew_session(request, response)
+    return response
 
 
 def _start_page(
@@ -141,7 +143,7 @@ def conversation(request: HttpRequest) -> HttpResponse:
         return redirect("chat:queues")
     presence.visitors_seen([mine.pk])
     context = _page_context(mine) | {"form_key": str(uuid.uuid4())}
-    return render(request, "chat/conversation.html", context)
+    return _renewed(request, mine, render(request, "chat/conversation.html", context))
 
 
 def _page_context(mine: Conversation) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def post(request: HttpRequest) -> HttpResponse:
         text = request.POST.get("text", "")
         return post_with_files(request, messaging.Draft(mine.pk, Party.VISITOR, text, key))
 
-    return answer_message(request, send, back_to=reverse("chat:conversation"))
+    return _renewed(request, mine, answer_message(request, send, back_to=reverse("chat:conversation")))
 
 
 @never_cache
@@ -197,7 +199,7 @@ def poll(request: HttpRequest) -> HttpResponse:
     frames.append(marks_frame(mine.pk, reading.marks_for_visitor(mine)))
     drawn = draw_status(mine, None, language) | draw_files(mine, language, with_notes=False)
     frames.append({"is": "fragments", "html": "".join(drawn.values())})
-    return JsonResponse({"frames": frames})
+    return _renewed(request, mine, JsonResponse({"frames": frames}))
 
 
 @never_cache
@@ -222,8 +224,7 @@ def earlier(request: HttpRequest) -> HttpResponse:
 
 
 def _conversation_of(request: HttpRequest) -> Conversation | None:
-    token_hash = visitors.token_hash_of(request)
-    return conversation_of(token_hash) if token_hash else None
+    return conversation_in(request.COOKIES.get(visitors.COOKIE))
 
 
 def _required(request: HttpRequest) -> Conversation:
@@ -231,3 +232,10 @@ def _required(request: HttpRequest) -> Conversation:
     if mine is None:
         raise Gone(NO_CONVERSATION)
     return mine
+
+
+def _renewed(request: HttpRequest, mine: Conversation, response: HttpResponse) -> HttpResponse:
+    """The answer to a visitor, whose session does not end while his conversation is open."""
+    if mine.is_open:
+        visitors.renew_session(request, response)
+    return response

@@ -6,10 +6,11 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from conversations.actions import closing
 from conversations.models import Conversation, Visitor
-from conversations.visitors import COOKIE, ONE_DAY, SALT
+from conversations.visitors import COOKIE, KEPT_SECONDS, ONE_DAY, ONE_HOUR, SALT
 from tests import make
-from tests.pages.browsing import KEY, Page, cookie_of, everything, visitor_of
+from tests.pages.browsing import JSON, KEY, Page, cookie_of, everything, newcomer, visitor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def test_the_cookie_is_hidden_from_scripts_and_from_other_sites(client, orders):
     assert cookie["httponly"] is True
     assert cookie["samesite"] == "Lax"
     assert cookie["path"] == "/"
-    assert cookie["max-age"] == ONE_DAY
+    assert cookie["max-age"] == KEPT_SECONDS
     assert not cookie["secure"]
 
 
@@ -79,16 +80,78 @@ def test_a_visit_with_a_session_keeps_it(client, orders):
     assert COOKIE not in client.get(start_of(orders)).cookies
 
 
-def test_the_conversation_can_be_continued_within_the_day_and_not_after(monkeypatch):
-    conversation = make.waiting_conversation()
-    client = visitor_of(conversation)
-    token = f"token-{conversation.visitor_id}"
+def aged(client, conversation, monkeypatch, *, seconds):
+    """The browser of the visitor, with a cookie that was given to it so long ago."""
+    client.cookies[COOKIE] = old_cookie(monkeypatch, f"token-{conversation.visitor_id}", seconds=seconds)
+    return client
 
-    client.cookies[COOKIE] = old_cookie(monkeypatch, token, seconds=ONE_DAY - 60)
+
+def test_an_ended_conversation_can_be_seen_within_the_day_and_not_after(monkeypatch):
+    conversation = make.closed_conversation()
+    client = visitor_of(conversation)
+
+    aged(client, conversation, monkeypatch, seconds=ONE_DAY - 60)
     assert Page(client.get(CONVERSATION)).all(id="chat")
 
-    client.cookies[COOKIE] = old_cookie(monkeypatch, token, seconds=ONE_DAY + 60)
+    aged(client, conversation, monkeypatch, seconds=ONE_DAY + 60)
     assert client.get(CONVERSATION)["Location"] == reverse("chat:queues")
+    assert client.get("/chat/current/poll/").status_code == 404
+
+
+@pytest.mark.parametrize("made", [make.waiting_conversation, make.active_conversation])
+def test_an_open_conversation_outlasts_the_session(made, monkeypatch):
+    conversation = made()
+    browser = visitor_of(conversation)
+
+    def ask(method, address, *values, **named):
+        # Each time with the old cookie: the answer before brought a new one.
+        client = aged(browser, conversation, monkeypatch, seconds=2 * ONE_DAY)
+        return getattr(client, method)(address, *values, **named)
+
+    assert Page(ask("get", CONVERSATION)).all(id="chat")
+    assert ask("get", "/chat/current/poll/").status_code == 200
+    assert ask("post", "/chat/current/messages/", {"text": "Still here", "key": KEY}, headers=JSON).status_code == 200
+    assert ask("get", start_of(conversation.queue))["Location"] == CONVERSATION
+    closing.end_by_visitor(conversation.pk)
+    assert ask("get", "/chat/current/poll/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [("get", CONVERSATION), ("get", "/chat/current/poll/"), ("post", "/chat/current/messages/")],
+)
+def test_each_answer_to_a_visitor_in_an_open_conversation_keeps_his_session_for_another_day(
+    method, address, monkeypatch
+):
+    conversation = make.waiting_conversation()
+    client = aged(visitor_of(conversation), conversation, monkeypatch, seconds=ONE_HOUR + 60)
+    before = client.cookies[COOKIE].value
+
+    renewed = getattr(client, method)(address, {"text": "Hello", "key": KEY}).cookies[COOKIE]
+    again = getattr(client, method)(address, {"text": "Hello", "key": KEY})
+
+    assert signing.loads(renewed.value, salt=SALT, max_age=60) == signing.loads(before, salt=SALT)
+    assert (renewed["max-age"], renewed["httponly"], renewed["samesite"]) == (KEPT_SECONDS, True, "Lax")
+    assert COOKIE not in again.cookies
+
+
+def test_a_chat_begun_at_the_end_of_the_day_lasts_for_another_one(orders, monkeypatch):
+    visitor = newcomer()
+    token = signing.loads(visitor.cookies[COOKIE].value, salt=SALT)
+    visitor.cookies[COOKIE] = old_cookie(monkeypatch, token, seconds=ONE_DAY - 300)
+
+    response = visitor.post(start_of(orders), WORDS)
+
+    assert response["Location"] == CONVERSATION
+    assert signing.loads(response.cookies[COOKIE].value, salt=SALT, max_age=60) == token
+
+
+@pytest.mark.parametrize("address", [CONVERSATION, "/chat/current/poll/"])
+def test_an_ended_conversation_makes_no_session_last(address, monkeypatch):
+    conversation = make.closed_conversation()
+    client = aged(visitor_of(conversation), conversation, monkeypatch, seconds=ONE_DAY - 60)
+
+    assert COOKIE not in client.get(address).cookies
 
 
 @pytest.mark.parametrize(
