@@ -5,6 +5,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf, Substr
 
 from agents.models import Agent
+from config.numbers import whole_number
 from conversations import visitors
 from conversations.errors import Gone
 from conversations.models import Conversation, Message, Participant
@@ -33,6 +34,16 @@ def conversation_in(cookie: str | None) -> Conversation | None:
     """The latest conversation of the visitor whose cookie this is."""
     token_hash = visitors.token_hash_in(cookie)
     return conversation_of(token_hash) if token_hash else None
+
+
+def is_another(conversation: Conversation, named: str | None) -> bool:
+    """Whether the visitor's page names another conversation than this; a page that names none shows the latest."""
+    return named is not None and whole_number(named) != conversation.pk
+
+
+def earlier_conversation(conversation: Conversation, named: str | None) -> Conversation | None:
+    """Another conversation of the same visitor, by the number that his page names."""
+    return Conversation.objects.filter(visitor=conversation.visitor_id, pk=whole_number(named) or 0).first()
 
 
 def readable_by(agent: Agent, conversation_id: int) -> Conversation:

@@ -23,12 +23,12 @@ from config.numbers import whole_number
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
-from conversations.access import conversation_in
+from conversations.access import conversation_in, is_another
 from conversations.actions import presence
 from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
 from conversations.actions.reading import Mark
-from conversations.frames import posted_frame
+from conversations.frames import posted_frame, reload_frame
 from conversations.models import Conversation
 from conversations.page import DeskPage, Page, VisitorPage
 from conversations.pages import current_pages
@@ -214,6 +214,9 @@ class ChatConsumer(LiveConsumer):
     async def enter(self) -> int | None:
         conversation = await in_thread(conversation_in)(self.scope.get("cookies", {}).get(visitors.COOKIE))
         if conversation is None:
+            return NO_RIGHT
+        if is_another(conversation, self.query.get("conversation")):
+            await self.send_frame(reload_frame())  # in a tab of his that he left open, the visitor began a new one
             return NO_RIGHT
         self.conversation = conversation
         self.language = _language(self.query.get("language")) or conversation.language

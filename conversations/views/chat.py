@@ -17,7 +17,7 @@ from config.addresses import address_of
 from config.clock import database_now
 from config.refusal import TooFast
 from conversations import limits, visitors
-from conversations.access import conversation_in, conversation_of
+from conversations.access import conversation_in, conversation_of, earlier_conversation, is_another
 from conversations.actions import closing, messaging, presence, reading
 from conversations.actions.opening import Opening, attended, is_attended, open_conversation, open_conversation_of
 from conversations.customer import foreign_page
@@ -160,9 +160,24 @@ def post(request: HttpRequest) -> HttpResponse:
         limits.check_message(f"visitor:{mine.visitor_id}")
         key = request.POST.get("key") or str(uuid.uuid4())
         text = request.POST.get("text", "")
-        return post_with_files(request, messaging.Draft(mine.pk, Party.VISITOR, text, key))
+        return post_with_files(request, messaging.Draft(_written_in(request, mine), Party.VISITOR, text, key))
 
     return _renewed(request, mine, answer_message(request, send, back_to=reverse("chat:conversation")))
+
+
+def _written_in(request: HttpRequest, mine: Conversation) -> int:
+    """
+    The conversation that a message belongs to: the one that its page shows, though a newer one may be open.
+
+    One that has ended takes nothing new, but says of what it took that it did.
+    """
+    named = request.POST.get("conversation")
+    if not is_another(mine, named):
+        return mine.pk
+    earlier = earlier_conversation(mine, named)
+    if earlier is None:
+        raise AlreadyEnded
+    return earlier.pk
 
 
 @never_cache
@@ -170,6 +185,9 @@ def post(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest) -> HttpResponse:
     """End the chat; asks once."""
     mine = _required(request)
+    asked = request.POST if request.method == "POST" else request.GET
+    if is_another(mine, asked.get("conversation")):
+        return redirect("chat:conversation")  # what that page shows has ended; this is the one that goes on
     if request.method != "POST":
         return render(request, "chat/end.html", {"conversation": mine})
     closing.end_by_visitor(mine.pk)
@@ -182,9 +200,11 @@ def poll(request: HttpRequest) -> HttpResponse:
     """
     What a page without a socket lacks: the same frames that the socket would send.
 
-    The page says with `last` what it has, and with `seen` what its person saw.
+    The page says with `last` what it has, with `seen` what its person saw, and which `conversation` that is.
     """
     mine = _required(request)
+    if is_another(mine, request.GET.get("conversation")):
+        return JsonResponse({"frames": [reload_frame()]})
     presence.visitors_seen([mine.pk])
     language = translation.get_language() or mine.language
     last, seen = number_in(request, "last"), number_in(request, "seen")
@@ -219,6 +239,8 @@ def thread(request: HttpRequest) -> HttpResponse:
 def earlier(request: HttpRequest) -> HttpResponse:
     """The lines above those that the page shows."""
     mine = _required(request)
+    if is_another(mine, request.GET.get("conversation")):
+        raise Gone(NO_CONVERSATION)
     context = thread_context(mine, Audience.VISITOR, before=number_in(request, "before"))
     return render(request, "chat/_earlier_lines.html", context)
 

@@ -25,14 +25,16 @@ let connection = null;
 let composer = null;
 let composerForm = null;
 let unseen = 0;
+let isLeaving = false;
 
 const outbox = createOutbox({
   scope: SCOPE,
-  // The visitor has one conversation, so his frames need not name it.
+  conversation,
+  // The socket is of this conversation alone, so its frames need not name it.
   send: ({ conversation: _, ...command }) => tell(command),
   postUrl: () => page.dataset.post,
   onFrame: take,
-  onChange: (entry) => entry.conversation === conversation && thread?.showPending(entry),
+  onChange: show,
   unknownSentence: words.unknown,
   waitSentence: words.waiting,
 });
@@ -41,6 +43,19 @@ thread = openThread(page.querySelector("[data-thread]"), {
   conversation,
   onEdit: (text, entry) => composer?.putBack(text, entry),
 });
+outbox.left.forEach(show);
+
+/**
+ * A message on its way. One of an earlier chat shows once it is known that it did not arrive there: it can be read,
+ * copied, or taken into the compose box, but not sent as it is.
+ */
+function show(entry) {
+  if (entry.conversation === conversation) return thread?.showPending(entry);
+  if (entry.state === "sending") return;
+  thread.showPending({ ...entry, sentence: page.dataset.ofEarlier });
+  const retry = document.querySelector(`#pending-${CSS.escape(entry.key)} [data-retry]`);
+  if (retry) retry.hidden = true;
+}
 
 /** Whether the visitor has the end of the thread before his eyes. */
 function isSeen() {
@@ -54,6 +69,7 @@ const receipts = createReceipts({
 });
 
 function take(frame) {
+  if (isLeaving) return;
   switch (frame.is) {
     case "hello":
     case "pong":
@@ -69,12 +85,18 @@ function take(frame) {
     case "typing":
       return thread.typing(frame.who);
     case "reload":
-      return location.reload(); // what is unsent and unfinished stays over it
+      return leave();
     case "posted":
     case "refused":
       if (frame.notice) showNotice(frame.notice, "info");
       if (!outbox.take(frame) && frame.is === "refused") showNotice(frame.sentence);
   }
+}
+
+/** Load the page anew; what is unsent and unfinished stays over it, so nothing that is said meanwhile may end it. */
+function leave() {
+  isLeaving = true;
+  location.reload();
 }
 
 function arrived(items) {
@@ -135,10 +157,11 @@ function startEnding() {
 
 function openConnection() {
   return connect({
-    socketUrl: () => `${page.dataset.socket}?last=${thread.last}&language=${document.documentElement.lang}`,
-    pollUrl: () => `${page.dataset.poll}?last=${thread.last}&seen=${isSeen() ? thread.last : 0}`,
+    socketUrl: () => `${page.dataset.socket}?conversation=${conversation}&last=${thread.last}&language=${document.documentElement.lang}`,
+    pollUrl: () => `${page.dataset.poll}?conversation=${conversation}&last=${thread.last}&seen=${isSeen() ? thread.last : 0}`,
     onFrame: take,
     onStatus(status, detail) {
+      if (isLeaving) return;
       // That the connection of an ended chat ends is no news.
       showConnection(status === "ended" && !composer ? "connected" : status, detail);
       outbox.setStatus(status);
@@ -156,4 +179,4 @@ document.addEventListener("visibilitychange", tellSeen);
 window.addEventListener("focus", tellSeen);
 page.querySelector(".thread").addEventListener("scroll", tellSeen, { passive: true });
 // After the end nothing more comes; only what could not be sent before it still wants its answer.
-if (composer || outbox.pending(conversation).length) connection = openConnection();
+if (composer || outbox.pending(conversation).length || outbox.left.length) connection = openConnection();

@@ -2,14 +2,18 @@
  * Messages on their way. Each has a key before its first try and keeps it until the server posted or refused it, over
  * lost connections and reloads. Posting twice under one key is one message, so sending again is always safe.
  *
- * createOutbox({scope, send(command), postUrl(conversation), onFrame(frame), onChange(entry), unknownSentence,
- *   waitSentence}) -> {add(conversation, text, {note, files}), pending(conversation), retry(key), discard(key), take(frame), arrived(key),
- *   setStatus(status)}
+ * createOutbox({scope, conversation, send(command), postUrl(conversation), onFrame(frame), onChange(entry),
+ *   unknownSentence, waitSentence}) -> {add(conversation, text, {note, files}), pending(conversation), left, retry(key),
+ *   discard(key), take(frame), arrived(key), setStatus(status)}
  *
- * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). An entry is {key, conversation, text,
- * note, files, at, state, sentence}; its state is "sending", "sent" (the server said posted; its message is still to
- * come) or "failed" (refused, with the server's sentence). Only `take` and `arrived` end an entry; nothing drops one
- * silently. A refusal that says when to try again is no failure: everything waits that long and goes out again.
+ * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). A page of one `conversation` sends the
+ * messages of that one alone; what another one left behind (`left`) is asked for under its name, until the server says
+ * whether it came.
+ *
+ * An entry is {key, conversation, text, note, files, at, state, sentence}; its state is "sending", "sent" (the server
+ * said posted; its message is still to come) or "failed" (refused, with the server's sentence). Only `take` and
+ * `arrived` end an entry; nothing drops one silently. A refusal that says when to try again is no failure: everything
+ * waits that long and goes out again.
  */
 
 import { forget, remember, stored } from "./storage.js";
@@ -33,6 +37,7 @@ class Outbox {
   #unanswered = new Set();
   #status = "connecting";
   #isPosting = false;
+  #isAsking = false;
   #answerTimer = 0;
   #heldUntil = 0;
 
@@ -57,6 +62,11 @@ class Outbox {
   /** What still has to be shown beside the thread of this conversation, oldest first. */
   pending(conversation) {
     return [...this.#entries.values()].filter((entry) => entry.conversation === String(conversation));
+  }
+
+  /** What was written in other conversations than the page's own, and was not answered or was refused. */
+  get left() {
+    return [...this.#entries.values()].filter((entry) => this.#isLeft(entry));
   }
 
   retry(key) {
@@ -90,7 +100,8 @@ class Outbox {
     this.#unanswered.delete(entry.key);
     if (frame.is === "posted") {
       forget(this.#prefix + entry.key);
-      this.#move(entry, "sent");
+      if (this.#isLeft(entry)) this.#remove(entry); // its thread is not here
+      else this.#move(entry, "sent");
     } else if (frame.is === "refused") {
       this.#move(entry, "failed", frame.sentence);
     }
@@ -124,8 +135,13 @@ class Outbox {
     return Date.now() < this.#heldUntil;
   }
 
+  #isLeft(entry) {
+    const { conversation } = this.#options;
+    return conversation !== undefined && entry.conversation !== String(conversation);
+  }
+
   #waiting() {
-    return [...this.#entries.values()].filter((entry) => entry.state === "sending");
+    return [...this.#entries.values()].filter((entry) => entry.state === "sending" && !this.#isLeft(entry));
   }
 
   #move(entry, state, sentence = "") {
@@ -138,11 +154,13 @@ class Outbox {
     this.#entries.delete(entry.key);
     this.#unanswered.delete(entry.key);
     forget(this.#prefix + entry.key);
-    this.#options.onChange({ ...entry, state: "gone" });
+    entry.state = "gone";
+    this.#options.onChange(entry);
   }
 
   #flush() {
     if (this.#status === "polling") this.#post();
+    if (this.#status === "connected" || this.#status === "polling") this.#askForLeft();
     // Nothing will carry them from this page any more; they stay kept, and Retry or a new page sends them.
     if (this.#status === "ended") this.#waiting().forEach((entry) => this.#fail(entry));
     if (this.#status !== "connected" || this.#isHeld) return;
@@ -160,6 +178,22 @@ class Outbox {
   #ask() {
     this.#unanswered.clear();
     this.#flush();
+  }
+
+  /** Under its own conversation's name, so that it lands nowhere else; that one may have taken it before it ended. */
+  async #askForLeft() {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      for (const entry of this.left.filter((entry) => entry.state === "sending")) {
+        if (this.#isHeld) break;
+        await this.#postOne(entry);
+      }
+    } catch {
+      // No answer: it stays kept, and is asked for again by the next connection or page.
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   async #post() {
@@ -203,8 +237,8 @@ function commandFor({ key, text, note, files, conversation }) {
   return command;
 }
 
-function formFor({ key, text, note, files }) {
-  const form = new URLSearchParams({ key, text });
+function formFor({ key, text, note, files, conversation }) {
+  const form = new URLSearchParams({ key, text, conversation });
   if (note) form.set("note", "1");
   for (const file of files ?? []) form.append("files", file.handle);
   return form;

@@ -133,6 +133,98 @@ def test_a_server_that_dies_and_comes_back_loses_and_doubles_nothing(talk, porta
     assert sorted(seen[0][:-2]) == sorted(["Where is my order?", "before", "also before"])
 
 
+def leave_chat(desk, visitor):
+    """The visitor's page is gone, and the agent ends the talk."""
+    visitor.goto("about:blank")
+    people.end(desk)
+    people.finish(desk)
+
+
+def kept(page):
+    """The messages that the browser keeps until they are answered."""
+    return page.evaluate("() => Object.keys(localStorage).filter((name) => name.includes('outbox'))")
+
+
+def test_a_message_that_an_ended_chat_left_behind_is_told_and_never_sent_to_the_next_one(talk):
+    desk, visitor = talk
+    visitor.route_web_socket(re.compile("/ws/chat/"), lambda socket: socket.close(code=1011))
+    visitor.route("**/chat/current/poll/**", lambda route: route.abort())
+    visitor.route("**/chat/current/messages/", lambda route: route.abort())
+    visitor.reload()
+    people.write(people.message_box(visitor), "for the first chat")
+    expect_sending(visitor, "for the first chat")
+    leave_chat(desk, visitor)
+    visitor.unroute_all()
+    people.start_chat(visitor, question="Something else")
+    people.accept(desk)
+
+    people.expect_state(visitor, "for the first chat", "Not sent")
+    left = people.bubble(visitor, "for the first chat")
+    expect(left).to_contain_text("You wrote this in an earlier chat, which ended before it was sent.")
+    expect(left.get_by_role("button", name="Retry")).to_be_hidden()
+    people.write(people.message_box(visitor), "and on")
+    expect_thread(desk, "Something else", "and on")
+    visitor.reload()
+    people.expect_state(visitor, "for the first chat", "Not sent")
+    left.get_by_role("button", name="Edit").click()
+    expect(people.message_box(visitor)).to_have_value("for the first chat")
+    people.message_box(visitor).press("Enter")
+    for page in (desk, visitor):
+        expect_thread(page, "Something else", "and on", "for the first chat")
+
+
+def test_a_message_that_arrived_before_its_chat_ended_is_not_told_as_lost(talk):
+    desk, visitor = talk
+
+    def lose_the_answers(socket):
+        server = socket.connect_to_server()
+        server.on_message(lambda text: json.loads(text)["is"] in ("posted", "messages") or socket.send(text))
+
+    visitor.route_web_socket(re.compile("/ws/chat/"), lose_the_answers)
+    visitor.reload()
+    people.write(people.message_box(visitor), "just in time")
+    expect(people.bubble(desk, "just in time")).to_be_visible()
+    expect_sending(visitor, "just in time")
+    leave_chat(desk, visitor)
+    visitor.unroute_all()
+    with visitor.expect_response("**/chat/current/messages/") as asked:
+        people.start_chat(visitor, question="Something else")
+
+    assert asked.value.json()["frames"][0]["is"] == "posted"
+    expect_thread(visitor, "Something else")
+    assert kept(visitor) == []
+
+
+@pytest.mark.parametrize("way", ["socket", "poll"])
+def test_an_old_tab_is_loaded_anew_and_mixes_no_two_chats(talk, way):
+    desk, old = talk
+    open_ways, sockets = {"socket", "poll"}, []
+
+    def pass_on(socket):
+        sockets.append(socket)
+        if "socket" in open_ways:
+            socket.connect_to_server()
+        else:
+            socket.close(code=1011)
+
+    old.route_web_socket(re.compile("/ws/chat/"), pass_on)
+    old.route("**/chat/current/poll/**", lambda route: route.continue_() if "poll" in open_ways else route.abort())
+    old.reload()
+    people.write(people.reply_box(desk), "Let me see")
+    expect_thread(old, "Where is my order?", "Let me see")
+    open_ways.clear()
+    sockets[-1].close(code=1011)
+    expect(old.get_by_text(LOST)).to_be_visible()
+    people.end(desk)
+    people.finish(desk)
+    other = people.start_chat(old.context.new_page(), question="Something else")
+    people.write(people.message_box(other), "two", "three", "four", "five", "six")
+    expect_thread(other, "Something else", "two", "three", "four", "five", "six")
+    open_ways.add(way)
+
+    expect_thread(old, "Something else", "two", "three", "four", "five", "six")
+
+
 def test_pages_that_show_more_than_a_restored_database_has_are_loaded_anew(talk, portal):
     desk, visitor = talk
     people.write(people.message_box(visitor), "since the backup")
