@@ -50,7 +50,7 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """The process can serve: database, line to the other processes, router; 503 with what is missing. Changes are logged."""
+    """The process can serve: database, line to the others, router; 503 with what is missing. Changes are logged."""
     faults = health.faults()
     if faults != health.told_faults:
         health.told_faults = faults

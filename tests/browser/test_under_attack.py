@@ -250,3 +250,17 @@ def test_a_build_that_does_not_escape_is_found_out(browser, orders, tmp_path):
     finally:
         context.close()
         broken.kill()
+
+
+def test_a_build_that_escapes_nothing_is_found_out_by_the_request(browser, orders, tmp_path):
+    """The mutant: templates take every value for markup."""
+    broken = BrokenPortal(tmp_path, "tests.proofs.mutants_of_rights:nothing_is_escaped").start()
+    context = browser.new_context(base_url=broken.url, locale="en-GB")
+    try:
+        page = people.become_available(people.sign_in(guard(context.new_page()), "lucia"))
+        Attacker(broken, 2).start()
+        expect(page.locator("#requests [data-offer]")).to_have_count(1, timeout=30_000)
+        assert findings(page)
+    finally:
+        context.close()
+        broken.kill()

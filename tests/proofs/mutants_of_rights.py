@@ -1,5 +1,12 @@
 """What breaks the rights in the test's own process, and how it is put in the place of what is right."""
 
+from django.template import engines
+
+
+def nothing_is_escaped():
+    """For a server of its own: whatever stands in a template is markup."""
+    engines["django"].engine.autoescape = False
+
 
 def any_place_of(agent, conversation_id):
     found = Participant.objects.select_related("conversation__queue").filter(  # noqa: F821

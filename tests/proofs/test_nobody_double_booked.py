@@ -15,6 +15,7 @@ from tests.proofs import broken_work
 from tests.proofs.busy_house import LONG, SHORT, House
 from tests.proofs.line_order import out_of_order
 from tests.proofs.looking_on import beside, free_places, in_line
+from tests.proofs.routers import RouterProcess
 from tests.proofs.verdict import Unknown
 from tests.races.crowd import at_once
 
@@ -86,6 +87,14 @@ def test_somebody_who_is_passed_over_turns_the_proof_red():
     make.offer(to=make.agent(queues=[queue]), conversation=second, made_at=make.ago(0))
 
     assert len(list(out_of_order())) == 1
+
+
+def test_a_router_that_ends_with_a_fault_is_told_of():
+    router = RouterProcess("tests.proofs.broken_work:no_such_mutant")
+    router.process.wait(60)
+    router.kill()
+
+    assert [sentence[:12] for sentence in router.faults()] == ["A router end", "A router had"]
 
 
 def test_an_open_lead_and_a_pending_offer_of_what_is_closed_are_found():

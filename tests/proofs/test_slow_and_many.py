@@ -289,7 +289,7 @@ async def test_pages_that_do_not_read_are_cut_at_their_bound_and_slow_down_nobod
 @pytest.mark.only_on("sqlite")
 async def test_the_proof_sees_a_server_that_waits_for_those_who_do_not_read(place, seed, tmp_path):
     with running([portal_of(place, tmp_path, "wait_for_readers")]) as (portal,):
-        met = await meet_slow_readers(portal, place.talks[-2:], seed, pages=3, size=6 * MIB, calm_size=3 * MIB)
+        met = await meet_slow_readers(portal, place.talks[-2:], seed, pages=3, size=4 * MIB, calm_size=3 * MIB)
     assert not met.is_as_fast()
 
 
