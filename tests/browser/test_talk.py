@@ -1,5 +1,8 @@
 """From a visitor's first word to the closing reason, and what may come between."""
 
+import json
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -130,6 +133,43 @@ def test_a_visitors_second_tab_and_a_reload_continue_the_conversation(desk, pers
         expect_thread(page, "Where is my order?", "Let me see", "Thank you")
     expect(people.message_box(visitor)).to_have_value("half a sentence")
     assert Conversation.objects.count() == 1
+
+
+def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person):
+    held, sockets = [], []
+
+    def hold_the_dialog_back(socket):
+        server = socket.connect_to_server()
+        sockets.append(socket)
+
+        def pass_on(text):
+            if "data-closing" in json.loads(text).get("html", ""):
+                held.append(text)
+            else:
+                socket.send(text)
+
+        server.on_message(pass_on)
+
+    desk.route_web_socket(re.compile("/ws/desk/"), hold_the_dialog_back)
+    desk.reload()
+    people.start_chat(person())
+    people.accept(desk)
+    people.end(desk)
+    choice = people.closing_dialog(desk).get_by_role("combobox")
+    desk.keyboard.type("pay")
+    expect(people.closing_dialog(desk).get_by_role("option")).to_have_text(["Payment explained"])
+    while not held:
+        desk.wait_for_timeout(50)
+    for text in held:
+        sockets[-1].send(text)
+
+    desk.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(choice).to_have_value("pay")
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("Enter")
+    people.closing_dialog(desk).get_by_role("button", name="Submit").click()
+    expect(people.closing_dialog(desk)).to_be_hidden()
+    assert closed(closing_reason__label="Payment explained").count() == 1
 
 
 def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk, person):
