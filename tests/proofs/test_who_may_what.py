@@ -373,8 +373,7 @@ def test_mutant_files_of_notes_are_for_everybody(monkeypatch):
 
 @pytest.mark.django_db
 def test_mutant_a_view_without_a_sign_in(monkeypatch):
-    pattern = ADDRESSES["/desk/state/"]
-    monkeypatch.setattr(pattern, "callback", rights.unwrapped(desk.change_state))
+    monkeypatch.setattr(ADDRESSES["/desk/state/"], "callback", rights.unwrapped(desk.change_state))
 
     assert any("by anonymous" in fault for fault in wrong_at("/desk/state/", methods=["POST"]))
 
@@ -390,9 +389,8 @@ def test_mutant_a_key_is_everybodys(monkeypatch):
 @pytest.mark.parametrize("address", ["/", "/desk/", "/nowhere"])
 def test_mutant_answers_without_a_policy(monkeypatch, address):
     monkeypatch.setattr(ContentSecurityPolicyMiddleware, "__call__", lambda self, request: self.get_response(request))
-    trial = Try(World(), address, None, {})
 
-    assert "frame-ancestors" in trial.answer("agent_lead", "GET").bare
+    assert "frame-ancestors" in Try(World(), address, None, {}).answer("agent_lead", "GET").bare
 
 
 @pytest.mark.django_db
