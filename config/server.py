@@ -114,6 +114,7 @@ class PageSocket(WebSocketProtocol):  # type: ignore[misc]
             self.is_cut_off = True
             logger.warning("A page that left more than %d bytes unread was disconnected.", UNREAD_BYTES)
             self.transport.abortConnection()
+            free_unread(self.transport)
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         super().sendHttpErrorResponse(code, reason, [*(responseHeaders or []), *guards()])
@@ -260,6 +261,13 @@ def unread_bytes(transport: Any) -> int:
     if transport is None:
         return 0
     return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+
+
+def free_unread(transport: Any) -> None:
+    """Free what the reader of an aborted connection has not taken: it lies in a cycle, and those may stay for long."""
+    transport.dataBuffer, transport.offset = b"", 0
+    transport._tempDataBuffer.clear()
+    transport._tempDataLen = 0
 
 
 def end_at_once(server: DrainingServer) -> NoReturn:

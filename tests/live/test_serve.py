@@ -15,10 +15,12 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from twisted.internet import tcp
+from twisted.internet.testing import MemoryReactorClock
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from config.server import UNREAD_BYTES
+from config.server import UNREAD_BYTES, PageSocket, unread_bytes
 from tests import make
 from tests.portals import ROOT
 
@@ -193,6 +195,23 @@ async def test_a_page_that_does_not_read_is_disconnected(start_small):
     page.close()
     server.end()
     assert await asyncio.to_thread(server.code) == 0
+
+
+def test_what_a_page_left_unread_is_freed_when_it_is_let_go():
+    ours, theirs = socket.socketpair()
+    page = PageSocket()
+    page.transport = tcp.Connection(ours, page, MemoryReactorClock())
+    page.transport.connected = True
+    for _ in range(3):
+        page.transport.write(b"x" * 1_000)
+    assert unread_bytes(page.transport) == 3_000
+
+    page.cut_off()
+
+    assert unread_bytes(page.transport) == 0
+    assert page.transport._tempDataBuffer == []
+    theirs.close()
+    ours.close()
 
 
 async def test_a_page_that_reads_gets_more_than_it_may_send(start_small):
