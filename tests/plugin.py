@@ -31,6 +31,8 @@ FOREIGN = """
     LOG_FORMAT METRICS_TOKEN SIGN_INS_PER_MINUTE
 """.split()  # noqa: SIM905 - shorter than a list
 
+LONGEST_FAULT = 400
+
 world = ExitStack()
 # What xdist's workers told of; each of them sees all tests.
 elsewhere = {"left out": 0}
@@ -125,7 +127,7 @@ def pytest_report_header(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Leave the counts for `tests.run`, which adds up its parts."""
+    """Leave the counts and the faults for `tests.run`, which adds up its parts."""
     file = os.environ.get("LIVEDESK_TEST_COUNTS")
     if not file:
         return
@@ -133,7 +135,17 @@ def pytest_terminal_summary(terminalreporter):
     stats = terminalreporter.stats
     counts = {shown: len(stats.get(name, [])) for name, shown in names.items()}
     counts["left out"] = max(counts["left out"], elsewhere["left out"])
-    Path(file).write_text(json.dumps({"counts": counts, "ran_on": ran_on()}), encoding="utf-8")
+    faults = [fault_text(report) for name in ("failed", "error") for report in stats.get(name, [])]
+    Path(file).write_text(json.dumps({"counts": counts, "ran_on": ran_on(), "faults": faults}), encoding="utf-8")
+
+
+def fault_text(report):
+    """Which test it was, when, and both ends of what it said, for whoever sees only the end of a long output."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    said = " ".join((crash.message if crash else report.longreprtext).split())
+    if len(said) > LONGEST_FAULT:
+        said = f"{said[: LONGEST_FAULT // 2]} … {said[-LONGEST_FAULT // 2 :]}"
+    return f"{report.nodeid} ({report.when}): {said}"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -39,6 +39,9 @@ def main(arguments):
         *proofs([PROOFS, *(f"--ignore={file}" for file in PLAIN_PROOFS), *arguments]),
     ]
     total = {name: sum(result["counts"].get(name, 0) for result in results) for name in COUNTED}
+    for result in results:
+        for fault in result.get("faults", []):
+            print(f"\n{result['part']}: {fault}")
     print("\nThe tests ran on")
     for result in results:
         versions = ", ".join(f"{name} {version}" for name, version in result["ran_on"].items())
