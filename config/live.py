@@ -136,7 +136,8 @@ class Hub:
         layer = get_channel_layer()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._has_outgoing.wait(), ECHO_SECONDS)
+                async with asyncio.timeout(ECHO_SECONDS):
+                    await self._has_outgoing.wait()
             self._has_outgoing.clear()
             is_quiet = not self._outgoing  # then an empty batch, to hear whether the line still answers
             while self._outgoing or is_quiet:

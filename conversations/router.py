@@ -1,7 +1,14 @@
-"""The router's task: deadlines and routing, at every ring and once a second, in every server process."""
+"""
+The router's task, in every server process: routing at every ring, deadlines soon after one, both once a second.
+
+Every router hears every ring, and the one that is first does the work. So that the others do not take the machine away
+from it, who found nothing to offer rests before he looks again, the longer the longer his look took.
+"""
 
 import asyncio
+import contextlib
 import logging
+import math
 import time
 from typing import Any
 
@@ -15,7 +22,10 @@ from conversations.actions import deadlines, routing
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+SOONEST_SWEEP_SECONDS = 0.5  # after the last one, however often it rings: deadlines take more queries than routing
 MOST_OFFERS = 25
+RESTS_PER_LOOK = 10
+MOST_REST_SECONDS = 0.25
 
 
 class Router:
@@ -24,33 +34,46 @@ class Router:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._rung = asyncio.Event()
+        self._swept_at = -math.inf
 
     def ring(self, ring: dict[str, Any]) -> None:
         """Something was freed or added."""
         self._rung.set()
 
     async def run(self) -> None:
-        """Sweep until cancelled."""
+        """Take turns until cancelled."""
         self._hub.join(groups.ROUTER, self)
         try:
             while True:
-                self._rung.clear()
-                began = time.monotonic()
-                is_more = await in_thread(work)()
-                took = time.monotonic() - began
-                health.swept(took)
-                metrics.sweep.observe(took)
-                if is_more:
-                    continue
-                try:
-                    await asyncio.wait_for(self._rung.wait(), SWEEP_SECONDS)
-                except TimeoutError:
-                    continue
+                await self._take_turn()
         finally:
             self._hub.leave_all(self)
 
+    async def _take_turn(self) -> None:
+        """Work, rest if it was for nothing, and wait for a ring or for the next sweep."""
+        self._rung.clear()
+        began = time.monotonic()
+        is_sweep = began >= self._swept_at + SOONEST_SWEEP_SECONDS
+        made = await in_thread(work)(is_sweep=is_sweep)
+        now = time.monotonic()
+        if is_sweep:
+            self._swept_at = now
+            health.swept(now - began)
+            metrics.sweep.observe(now - began)
+        if made == MOST_OFFERS:
+            return  # more may be left
+        if not made:
+            await asyncio.sleep(min(RESTS_PER_LOOK * (now - began), MOST_REST_SECONDS))
+        # Without a sweep in this turn, what rang may have been about a deadline.
+        next_sweep = self._swept_at + (SWEEP_SECONDS if is_sweep else SOONEST_SWEEP_SECONDS)
+        # Not wait_for: until Python 3.12 it swallows a cancellation that comes together with the ring.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(next_sweep - time.monotonic()):
+                await self._rung.wait()
 
-def work() -> bool:
-    """All that is due, then what can be offered; answers whether more may be left: deadlines do not wait for it."""
-    deadlines.sweep()
-    return routing.route(MOST_OFFERS) == MOST_OFFERS
+
+def work(*, is_sweep: bool = True) -> int:
+    """All that is due, if it is time for that, then some of what can be offered; answers how many offers it made."""
+    if is_sweep:
+        deadlines.sweep()
+    return routing.route(MOST_OFFERS)

@@ -1,6 +1,7 @@
 """Who gets which conversation, when: in order of the line, to the member who should be asked next."""
 
 import datetime as dt
+import heapq
 from collections import Counter
 
 from django.db import transaction
@@ -40,20 +41,21 @@ def route(most: int | None = None) -> int:
     """
     made = 0
     tries: Counter[int] = Counter()
-    done: set[int] = set()  # queues that another router serves, or that have nobody to ask for whoever stands first
-    while made != most and (queue_id := _next_queue(done)) is not None:
+    lines = _lines()
+    heapq.heapify(lines)
+    while made != most and lines:
+        _head, queue_id = heapq.heappop(lines)
         try:
-            is_offered = offer_next(queue_id)
+            if not offer_next(queue_id):
+                continue  # another router serves it, or there is nobody to ask for whoever stands first
+            made += 1
         except (AgentFull, AgentNotAvailable):
             # Taken since we looked. All locks are let go before the next try: two agents' locks could meet crosswise.
             tries[queue_id] += 1
-            is_offered = False
-            if tries[queue_id] < MOST_TRIES:
+            if tries[queue_id] == MOST_TRIES:
                 continue
-        if is_offered:
-            made += 1
-        else:
-            done.add(queue_id)
+        if (head := _head_of(queue_id)) is not None:
+            heapq.heappush(lines, (head, queue_id))
     return made
 
 
@@ -117,19 +119,27 @@ def not_offered() -> QuerySet[Conversation]:
     return Conversation.objects.filter(~Exists(pending), state=State.WAITING)
 
 
-def _next_queue(done: set[int]) -> int | None:
-    """
-    Whose line is next among the queues that have a member free to be asked, whatever the lines' lengths.
+# Where a conversation stands among all that wait.
+Place = tuple[dt.datetime, int]
 
-    Each queue's head is one look into the index of the line; the queue with the earliest of the heads is next.
+
+def _lines() -> list[tuple[Place, int]]:
+    """
+    The heads of the lines that have a member free to be asked, whatever the lines' lengths, with their queues.
+
+    Each queue's head is one look into the index of the line.
     """
     free = free_agents(database_now()).filter(memberships__queue=OuterRef("pk"))
     heads = not_offered().filter(queue=OuterRef("pk")).order_by("order_key", "pk")
     queues = (
-        Queue.objects.exclude(pk__in=done)
-        .filter(Exists(free))
+        Queue.objects.filter(Exists(free))
         .annotate(head=Subquery(heads.values("pk")[:1]), head_key=Subquery(heads.values("order_key")[:1]))
         .filter(Q(head__isnull=False))
-        .order_by("head_key", "head")
     )
-    return queues.values_list("pk", flat=True).first()
+    return [((key, head), pk) for key, head, pk in queues.order_by().values_list("head_key", "head", "pk")]
+
+
+def _head_of(queue_id: int) -> Place | None:
+    """Who stands first in the queue's line now."""
+    line = not_offered().filter(queue=queue_id).order_by("order_key", "pk")
+    return line.values_list("order_key", "pk").first()

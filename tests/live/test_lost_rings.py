@@ -83,11 +83,11 @@ async def test_a_line_whose_ring_was_lost_arrives_though_a_later_ring_came(here)
 async def test_a_task_of_the_background_that_dies_is_started_again(here, monkeypatch, caplog, module, function, name):
     works, calls = getattr(module, function), []
 
-    def dies_once(*arguments):
+    def dies_once(*arguments, **named):
         calls.append(time.monotonic())
         if len(calls) == 1:
             raise RuntimeError("no reason")
-        return works(*arguments)
+        return works(*arguments, **named)
 
     monkeypatch.setattr(module, function, dies_once)
     talk = await in_database(Talk)

@@ -25,10 +25,10 @@ def router_hangs_at_signal():
     """Told by SIGUSR1, the router hangs in its next sweep; everything else goes on."""
     told, work = threading.Event(), router.work
 
-    def work_or_hang():
+    def work_or_hang(**what):
         while told.is_set():
             time.sleep(1)
-        return work()
+        return work(**what)
 
     signal.signal(signal.SIGUSR1, lambda *_: told.set())
     router.work = work_or_hang

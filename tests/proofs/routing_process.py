@@ -70,11 +70,11 @@ async def route():
     live, router = import_module("config.live"), import_module("conversations.router")
     work = router.work
 
-    def turn():
+    def turn(**what):
         began = time.monotonic()
-        is_more = work()
+        made = work(**what)
         print("turn", began, time.monotonic(), time.time(), flush=True)
-        return is_more
+        return made
 
     router.work = turn
     hub = live.Hub()
