@@ -1,6 +1,7 @@
 """What people do at the pages, by the names of the controls."""
 
 import re
+import time
 
 from playwright.sync_api import expect
 
@@ -11,6 +12,15 @@ PASSWORD = "correct horse battery"
 # Whatever the other side has seen of it meanwhile: the server has it.
 SENT = re.compile("^(Sent|Delivered|Read)$")
 SENDING = "Sending…"
+LATE_SECONDS = 10
+
+
+def until(page, is_true, what):
+    """Wait for what no element shows; `what` says it in a sentence, for when it does not come."""
+    end = time.monotonic() + LATE_SECONDS
+    while not is_true():
+        assert time.monotonic() < end, f"In vain: {what}"
+        page.wait_for_timeout(20)  # lets routes and events be called
 
 
 def agent(name, *queues, **fields):

@@ -80,8 +80,7 @@ def ringing_and_silent(desk, person):
     for page in (desk, second):
         expect(people.requests(page).get_by_role("article")).to_be_visible()
         page.wait_for_function("() => document.title.startsWith('(1)')")
-    while not (heard(desk, "ring") or heard(second, "ring")):
-        desk.wait_for_timeout(20)  # either may, so there is nothing else to wait for
+    people.until(desk, lambda: heard(desk, "ring") or heard(second, "ring"), "One of the two rings.")
     return (second, desk) if heard(second, "ring") else (desk, second)
 
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import make
+from tests.browser import people
 from tests.files import samples
 from tests.files.samples import picture
 
@@ -135,8 +136,7 @@ def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
     ana.get_by_role("textbox", name="Message").fill("My letter")
     ana.keyboard.press("Enter")
     ana.get_by_text("goes as soon as its files have arrived").wait_for(state="attached")
-    while len(held) < 2:
-        ana.wait_for_timeout(10)  # lets the route be called
+    people.until(ana, lambda: len(held) == 2, "Both uploads begin.")
     for route in held:
         route.abort()
     ana.locator('.attachment[data-state="failed"]').wait_for()

@@ -33,8 +33,7 @@ def opened_again(desk, meanwhile):
     desk.route(address, lambda route: held.append((route, route.fetch())))
     with desk.expect_request(address):
         row(desk).click()
-    while not held:
-        desk.wait_for_timeout(20)
+    people.until(desk, lambda: held, "The conversation is asked for.")
     meanwhile()
     with desk.expect_response(address):
         route, response = held[0]

@@ -158,8 +158,7 @@ def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person
     choice = people.closing_dialog(desk).get_by_role("combobox")
     desk.keyboard.type("pay")
     expect(people.closing_dialog(desk).get_by_role("option")).to_have_text(["Payment explained"])
-    while not held:
-        desk.wait_for_timeout(50)
+    people.until(desk, lambda: held, "The dialog comes by socket.")
     for text in held:
         sockets[-1].send(text)
 
