@@ -3,6 +3,7 @@
 `LIVEDESK_TEST_ON` is `sqlite` (the default) or `postgresql` (with Valkey; both private and started here).
 """
 
+import importlib
 import importlib.metadata
 import json
 import os
@@ -86,6 +87,8 @@ def pytest_sessionstart(session):
         except ValueError as problem:
             # tests/config/test_static.py fails by it; what needs no page can still be tested.
             print(f"The static files are not complete: {problem}")
+    # It sets Django up once more; in the middle of a test that would take the test's own log away.
+    importlib.import_module("config.asgi")
 
 
 def pytest_configure(config):
