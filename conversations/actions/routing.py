@@ -89,18 +89,18 @@ def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
 
     Available, connected and with a free place; who has not refused this conversation comes first, then the lowest
     rank, the least load relative to capacity, and the longest since the last offer. Higher ranks join after the
-    queue's widening time.
+    queue's widening time, or once somebody refused: nobody is asked twice while others are there.
     """
     queue = conversation.queue
     membership = QueueMembership.objects.filter(queue=queue, agent=OuterRef("pk"))
-    has_refused = Offer.objects.filter(conversation=conversation, agent=OuterRef("pk"), state__in=REFUSED_BEFORE)
+    refusals = Offer.objects.filter(conversation=conversation, state__in=REFUSED_BEFORE)
     agents = free_agents(now).filter(Exists(membership))
     agents = agents.annotate(
         rank=Subquery(membership.values("rank")[:1]),
-        has_refused=Exists(has_refused),
+        has_refused=Exists(refusals.filter(agent=OuterRef("pk"))),
         share=ExpressionWrapper(Cast("load", FloatField()) / F("capacity"), output_field=FloatField()),
     )
-    if now < conversation.queued_at + dt.timedelta(seconds=queue.widening_seconds):
+    if now < conversation.queued_at + dt.timedelta(seconds=queue.widening_seconds) and not refusals.exists():
         ranks = QueueMembership.objects.filter(queue=queue, agent__is_active=True).order_by()
         lowest = ranks.values("queue").annotate(lowest=Min("rank")).values("lowest")
         agents = agents.filter(rank=Subquery(lowest))

@@ -74,6 +74,18 @@ def test_an_account_that_is_not_active_does_not_hold_the_widening_up():
     assert next_asked(orders) == jonas
 
 
+def test_once_the_lowest_rank_declined_the_next_is_asked_before_it_is_asked_again():
+    orders = make.queue(widening_seconds=60)
+    lucia, jonas = make.agent("Lucía", queues=[(orders, 1)]), make.agent("Jonas", queues=[(orders, 2)])
+    conversation = make.waiting_conversation(queue=orders)
+    routing.route()
+    offers.decline(conversation.offers.get().pk, by=lucia)
+
+    routing.route()
+
+    assert asked(conversation) == jonas
+
+
 def test_the_least_load_relative_to_capacity_is_asked_first():
     orders = make.queue()
     lucia, jonas = (make.agent(name, queues=[orders], capacity=n) for name, n in (("Lucía", 8), ("Jonas", 2)))
