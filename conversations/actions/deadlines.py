@@ -21,6 +21,7 @@ from django.db.models import (
     Max,
     OuterRef,
     Q,
+    QuerySet,
     Value,
 )
 from django.db.models.expressions import Combinable
@@ -32,6 +33,7 @@ from agents.states import AgentState
 from config.clock import database_now
 from config.refusal import Refused
 from conversations.actions import closing, offers, presence, transfers
+from conversations.actions.opening import attended
 from conversations.models import Conversation, Offer
 from conversations.states import OPEN_STATES, OfferKind, OfferState, Party, Role, State, SystemReason
 from queues import hours
@@ -169,10 +171,16 @@ def _waited_too_long(now: dt.datetime) -> list[int]:
         queue__overflow_queue__is_in_use=True,
         entered_queue_at__lte=now - _seconds("queue__overflow_after_seconds"),
     )
-    queues = Queue.objects.filter(pk__in=waiting.values("queue")).select_related("overflow_queue")
-    into_open = [one.pk for one in queues if one.overflow_queue and hours.is_open(one.overflow_queue, now)]
-    ready = waiting.filter(queue__in=into_open).order_by("entered_queue_at")
+    served = _served(Queue.objects.filter(pk__in=waiting.values("queue__overflow_queue")), now)
+    ready = waiting.filter(queue__overflow_queue__in=served).order_by("entered_queue_at")
     return list(ready.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _served(queues: QuerySet[Queue], now: dt.datetime) -> list[Queue]:
+    """Those that are open with somebody signed in, in a handful of queries: nobody is moved to where nobody is."""
+    return attended(
+        queue for queue in queues.prefetch_related("opening_hours", "holidays") if hours.is_open(queue, now)
+    )
 
 
 def _seconds(field: str) -> Combinable:
@@ -182,24 +190,23 @@ def _seconds(field: str) -> Combinable:
     return ExpressionWrapper(number * Value(dt.timedelta(seconds=1)), output_field=DurationField())
 
 
-def _is_overflow_due(conversation: Conversation, now: dt.datetime) -> bool:
+def _may_overflow(conversation: Conversation, now: dt.datetime) -> bool:
+    """Whether it can move to another queue, which serves it; once, and only where the queue says so."""
     queue = conversation.queue
-    limit = dt.timedelta(seconds=queue.overflow_after_seconds)
-    return bool(
-        limit
-        and not conversation.has_overflowed
-        and conversation.entered_queue_at + limit <= now
-        and queue.overflow_queue is not None
-        and hours.is_open(queue.overflow_queue, now)
-    )
+    if conversation.has_overflowed or not queue.overflow_after_seconds or queue.overflow_queue_id is None:
+        return False
+    return bool(_served(Queue.objects.filter(pk=queue.overflow_queue_id), now))
 
 
 @transaction.atomic
 def overflow(conversation_id: int) -> bool:
-    """Move a conversation that waited longer than its queue allows to the overflow queue, if that one is open."""
+    """Move a conversation that waited longer than its queue allows to the overflow queue, if that one serves."""
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
-    if conversation.state != State.WAITING or not _is_overflow_due(conversation, now):
+    limit = dt.timedelta(seconds=conversation.queue.overflow_after_seconds)
+    if conversation.state != State.WAITING or conversation.entered_queue_at + limit > now:
+        return False
+    if not _may_overflow(conversation, now):
         return False
     transfers.overflow(conversation, at=now)
     return True
@@ -225,7 +232,11 @@ def _is_given_up(conversation: Conversation, last_left_at: dt.datetime | None, n
 
 @transaction.atomic
 def close_unattended(conversation_id: int) -> bool:
-    """Nobody is left to serve this visitor: he is told, and the conversation closes as Nobody available."""
+    """
+    Nobody is left to serve this visitor: he is told, and the conversation closes as Nobody available.
+
+    Unless its overflow queue serves: then it moves there, though its time for that has not come.
+    """
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
     members = Agent.objects.filter(memberships__queue=conversation.queue_id, is_active=True)
@@ -234,5 +245,8 @@ def close_unattended(conversation_id: int) -> bool:
         return False
     if not _is_given_up(conversation, last_left_at, now):
         return False
-    closing.close_by_system(conversation, SystemReason.NOBODY_AVAILABLE, at=now, ended_by=Party.SYSTEM)
+    if _may_overflow(conversation, now):
+        transfers.overflow(conversation, at=now)
+    else:
+        closing.close_by_system(conversation, SystemReason.NOBODY_AVAILABLE, at=now, ended_by=Party.SYSTEM)
     return True

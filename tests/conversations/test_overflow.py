@@ -1,6 +1,8 @@
 """A conversation that waited too long moves to the overflow queue, once."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from config.clock import database_now
 from conversations.actions import deadlines, transfers
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def conversation_in_line(waited_seconds, *, to=None, **fields):
-    """It waits in a queue that overflows after a minute; both queues have somebody signed in."""
+    """It waits in a queue that overflows after a minute; unless told otherwise, both have somebody signed in."""
     lucia = make.agent("Lucía", state="idle")
     returns = to or make.queue("Returns", priority=1, members=[lucia])
     orders = make.queue("Orders", **{"overflow_queue": returns, "overflow_after_seconds": 60, **fields})
@@ -87,6 +89,14 @@ def test_it_does_not_move_to_a_closed_queue():
         assert not deadlines.overflow(conversation.pk)
 
 
+def test_it_does_not_move_to_a_queue_that_nobody_is_signed_in_for():
+    conversation = conversation_in_line(500, to=make.queue("Returns", members=[make.agent("Jonas", state="offline")]))
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.overflow(conversation.pk)
+
+
 def test_it_does_not_move_to_a_queue_that_is_not_in_use():
     conversation = conversation_in_line(500, to=make.queue("Old", is_in_use=False))
 
@@ -117,3 +127,14 @@ def test_many_who_wait_for_a_closed_queue_to_open_do_not_hide_one_who_can_move(m
     assert deadlines.sweep() == 1
 
     assert fresh(conversation).has_overflowed
+
+
+def test_a_sweep_costs_the_same_however_many_queues_overflow():
+    def cost(queues):
+        for _ in range(queues):
+            conversation_in_line(500, to=make.closed_queue())
+        with CaptureQueriesContext(connection) as queries:
+            assert deadlines.sweep() == 0
+        return len(queries)
+
+    assert cost(1) == cost(9)

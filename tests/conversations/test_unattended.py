@@ -6,6 +6,7 @@ from agents.states import AgentState
 from conversations.actions import deadlines
 from conversations.states import EventKind, Party, State, SystemReason
 from tests import make
+from tests.conversations.moments import change
 from tests.rows import fresh, nothing_changes
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,29 @@ def test_it_closes_as_nobody_available():
     assert (again.ended_by, again.closing_reason) == (Party.SYSTEM, None)
     line = conversation.messages.order_by("number").last()
     assert (line.event, line.details["system_reason"]) == (EventKind.ENDED, SystemReason.NOBODY_AVAILABLE)
+
+
+def test_it_moves_to_its_overflow_queue_where_somebody_is():
+    conversation = unattended_conversation()
+    returns = make.queue("Returns", members=[make.agent("Jonas", state=AgentState.IDLE)])
+    change(conversation.queue, overflow_queue=returns, overflow_after_seconds=3600)
+
+    assert deadlines.sweep() == 1
+
+    again = fresh(conversation)
+    assert (again.state, again.queue, again.has_overflowed) == (State.WAITING, returns, True)
+
+
+@pytest.mark.parametrize("has_overflowed", [True, False])
+def test_it_closes_when_nobody_is_in_its_overflow_queue_either_or_it_came_from_another(has_overflowed):
+    conversation = unattended_conversation(has_overflowed=has_overflowed)
+    there = AgentState.IDLE if has_overflowed else AgentState.OFFLINE
+    returns = make.queue("Returns", members=[make.agent("Jonas", state=there)])
+    change(conversation.queue, overflow_queue=returns, overflow_after_seconds=3600)
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).system_reason == SystemReason.NOBODY_AVAILABLE
 
 
 def test_it_closes_once():
