@@ -146,7 +146,8 @@ def _mark_left(conversation_id: int) -> bool:
 
 def _gone_visitors(now: dt.datetime) -> list[int]:
     """Filtered by each queue's own grace: many who may be gone for long do not hide one whose grace is over."""
-    is_over = Q(state=State.WAITING, visitor_seen_at__lte=now - _seconds("queue__waiting_grace_seconds"))
+    limit = now - _seconds("queue__waiting_grace_seconds")
+    is_over = Q(state=State.WAITING, visitor_seen_at__lte=limit, entered_queue_at__lte=limit)
     is_over |= Q(state=State.ACTIVE, visitor_seen_at__lte=now - _seconds("queue__visitor_gone_seconds"))
     away = Conversation.objects.filter(is_over, state__in=OPEN_STATES, visitor_seen_at__lte=now - SHORTEST_GRACE)
     return list(away.order_by("visitor_seen_at").values_list("pk", flat=True)[:MOST_AT_ONCE])

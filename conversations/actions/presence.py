@@ -80,7 +80,7 @@ def give_up_on_visitor(conversation_id: int) -> bool:
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
-    if conversation.visitor_seen_at + grace_of(conversation) > now:
+    if given_up_at(conversation) > now:
         return False
     if conversation.state == State.WAITING:
         close_by_system(conversation, SystemReason.ABANDONED, at=now, ended_by=Party.VISITOR)
@@ -91,11 +91,14 @@ def give_up_on_visitor(conversation_id: int) -> bool:
     return True
 
 
-def grace_of(conversation: Conversation) -> dt.timedelta:
-    """For how long the visitor may be gone, by the queue and the conversation's state."""
+def given_up_at(conversation: Conversation) -> dt.datetime:
+    """When the visitor who was seen last then has been gone for too long, by the queue and the conversation's state."""
     queue = conversation.queue
-    is_waiting = conversation.state == State.WAITING
-    return dt.timedelta(seconds=queue.waiting_grace_seconds if is_waiting else queue.visitor_gone_seconds)
+    if conversation.state != State.WAITING:
+        return conversation.visitor_seen_at + dt.timedelta(seconds=queue.visitor_gone_seconds)
+    # Who was away from his agent, for whom he may be away longer, has the whole grace once he is back in line.
+    gone_since = max(conversation.visitor_seen_at, conversation.entered_queue_at)
+    return gone_since + dt.timedelta(seconds=queue.waiting_grace_seconds)
 
 
 @transaction.atomic

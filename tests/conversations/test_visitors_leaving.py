@@ -3,10 +3,11 @@
 import pytest
 
 from config.clock import database_now
-from conversations.actions import deadlines, presence
+from conversations.actions import deadlines, presence, transfers
 from conversations.errors import Gone
 from conversations.states import EventKind, OfferState, Party, Remark, State, SystemReason
 from tests import make
+from tests.conversations.moments import change
 from tests.rows import fresh, nothing_changes, refuses
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,8 @@ def test_a_page_that_is_alive_does_not_count_as_left():
 
 
 def gone(made, seconds, **fields):
-    return made(is_visitor_here=False, visitor_seen_at=make.ago(seconds), **fields)
+    """The visitor came, and was seen last so long ago."""
+    return made(is_visitor_here=False, visitor_seen_at=make.ago(seconds), **{"waited_seconds": seconds, **fields})
 
 
 def test_a_waiting_visitor_who_is_gone_for_longer_than_the_grace_has_abandoned_it():
@@ -151,7 +153,7 @@ def test_within_the_grace_nobody_is_given_up(made):
 
 @pytest.mark.parametrize("made", OPEN)
 def test_a_visitor_who_comes_back_in_time_is_not_given_up(made):
-    conversation = gone(made, 500)
+    conversation = gone(made, 500, queue=make.queue(members=[make.agent("Lucía", state="idle")]))
     presence.visitors_seen([conversation.pk])
 
     with nothing_changes():
@@ -174,8 +176,23 @@ def test_the_grace_is_the_queues_and_the_states():
 
     waiting, active = make.waiting_conversation(queue=queue), make.active_conversation(queue=queue)
 
-    assert presence.grace_of(waiting).total_seconds() == 7
-    assert presence.grace_of(active).total_seconds() == 300
+    for conversation, grace in ((waiting, 7), (active, 300)):
+        assert (presence.given_up_at(conversation) - conversation.visitor_seen_at).total_seconds() == grace
+
+
+def test_who_was_away_from_his_agent_has_the_whole_grace_once_he_is_back_in_line():
+    lucia = make.agent("Lucía")
+    queue = make.queue(waiting_grace_seconds=60, members=[lucia])
+    conversation = gone(make.active_conversation, 90, lead=lucia, queue=queue)
+
+    transfers.to_queue(conversation.pk, queue.pk, by=lucia)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.give_up_on_visitor(conversation.pk)
+    change(conversation, entered_queue_at=make.ago(61))
+    assert deadlines.sweep() == 1
+    assert fresh(conversation).system_reason == SystemReason.ABANDONED
 
 
 def test_a_message_of_a_visitor_does_not_depend_on_his_page():

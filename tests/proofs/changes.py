@@ -63,7 +63,7 @@ QUESTIONS = {
     "opening.attended",
     "opening.is_attended",
     "opening.open_conversation_of",
-    "presence.grace_of",
+    "presence.given_up_at",
     "presence.is_silent",
     "reading.marks_for_visitor",
     "reading.marks_for_agents",

@@ -54,7 +54,7 @@ class Due:
     def _visitors(self):
         idle = present("Idle", state=AgentState.IDLE)
         queue = make.queue(members=[idle], waiting_grace_seconds=GRACE_SECONDS, visitor_gone_seconds=GRACE_SECONDS)
-        self.waiting = make.waiting_conversation(queue=queue, **self.gone)
+        self.waiting = make.waiting_conversation(queue=queue, waited_seconds=FAR_SECONDS, **self.gone)
         self.active = make.active_conversation(lead=idle, queue=queue, **self.gone)
 
     def _lost_agent(self):
