@@ -1,5 +1,6 @@
 """Offers: made, and then ended exactly once: accepted, declined, missed or withdrawn."""
 
+import contextlib
 import datetime as dt
 
 from django.db import transaction
@@ -144,10 +145,15 @@ def withdraw(offer_id: int) -> bool:
 
 
 def withdraw_of(conversation: Conversation, *, at: dt.datetime) -> None:
-    """Take back the pending offer of a conversation that is moving on. The caller holds its lock."""
+    """
+    Take back the pending offer of a conversation that is moving on. The caller holds its lock.
+
+    An offer may end without that lock (`withdraw_all_of`); in this very moment that is as good.
+    """
     offer = conversation.offers.filter(state=OfferState.PENDING).first()
     if offer is not None:
-        settle(offer, OfferState.WITHDRAWN, at=at, is_sender_told=True)  # by what happens now
+        with contextlib.suppress(OfferGone):
+            settle(offer, OfferState.WITHDRAWN, at=at, is_sender_told=True)  # by what happens now
 
 
 def withdraw_all_of(agent_id: int, *, at: dt.datetime) -> None:

@@ -14,7 +14,15 @@ from conversations.actions.lines import announce_change, announce_line, write_ev
 from conversations.actions.notes import clean_note
 from conversations.actions.offers import offer_to, settle, touch, withdraw_of
 from conversations.actions.opening import order_key
-from conversations.errors import NothingToCancel, NotNow, NotToYourself, OfferPending, QueueClosed, QueueGone
+from conversations.errors import (
+    NothingToCancel,
+    NotNow,
+    NotToYourself,
+    OfferGone,
+    OfferPending,
+    QueueClosed,
+    QueueGone,
+)
 from conversations.models import Conversation, Offer, Participant
 from conversations.states import EventKind, OfferKind, OfferState, Role, State
 from queues import hours
@@ -41,7 +49,10 @@ def cancel(conversation_id: int, *, by: Agent) -> None:
     offer = conversation.offers.filter(state=OfferState.PENDING).first()
     if offer is None:
         raise NothingToCancel
-    settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by, is_sender_told=True)
+    try:
+        settle(offer, OfferState.WITHDRAWN, at=database_now(), by=by, is_sender_told=True)
+    except OfferGone as gone:  # ended in this very moment, by what needs no lock of the conversation
+        raise NothingToCancel from gone
     touch(conversation)
 
 

@@ -3,12 +3,12 @@
 import pytest
 from django.db import models
 
-from conversations.actions import closing, messaging, opening
+from conversations.actions import closing, messaging, offers, opening, transfers
 from conversations.actions.messaging import Draft
 from conversations.actions.opening import Opening
-from conversations.errors import AlreadyEnded, NotEndedYet
+from conversations.errors import AlreadyEnded, NotEndedYet, NothingToCancel
 from conversations.models import Conversation, Message
-from conversations.states import EventKind, Party, State
+from conversations.states import EventKind, OfferKind, OfferState, Party, State
 from tests import make
 from tests.races.crowd import Gap, at_once
 
@@ -200,3 +200,45 @@ def test_without_the_conversations_lock_two_messages_want_one_number(without_loc
 
     assert len(broken) == 1
     assert "one_message_per_number" in str(broken[0])
+
+
+# What ends in the very moment in which it is taken back
+
+
+@pytest.fixture
+def ends_first(monkeypatch):
+    """Whenever somebody takes an offer back, its agent has just become unavailable, which ends it."""
+    settle = offers.settle
+
+    def settle_second(offer, state, **how):
+        settle(offer, OfferState.WITHDRAWN, at=how["at"])
+        settle(offer, state, **how)
+
+    monkeypatch.setattr(offers, "settle", settle_second)
+    monkeypatch.setattr(transfers, "settle", settle_second)
+
+
+def test_a_visitor_can_end_while_his_request_is_withdrawn(ends_first):
+    offer = make.offer()
+
+    ended = closing.end_by_visitor(offer.conversation_id)
+
+    assert ended.state == State.CLOSED
+    assert kinds(ended).count(EventKind.OFFER_WITHDRAWN) == 1
+
+
+def test_a_lead_can_end_while_the_colleague_whom_he_asked_goes(ends_first):
+    conversation = make.active_conversation()
+    lead = lead_of(conversation)
+    make.offer(to=make.agent("Jonas"), conversation=conversation, kind=OfferKind.TRANSFER, made_by=lead)
+
+    assert closing.end(conversation.pk, by=lead).state == State.WRAP_UP
+
+
+def test_cancelling_what_ends_in_that_moment_says_that_there_is_nothing_to_cancel(ends_first):
+    conversation = make.active_conversation()
+    lead = lead_of(conversation)
+    make.offer(to=make.agent("Jonas"), conversation=conversation, kind=OfferKind.TRANSFER, made_by=lead)
+
+    with pytest.raises(NothingToCancel):
+        transfers.cancel(conversation.pk, by=lead)
