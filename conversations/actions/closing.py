@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 
 from agents.models import Agent
+from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.guests import end_conference
 from conversations.actions.leads import lock_for_lead
@@ -13,7 +14,7 @@ from conversations.actions.notes import clean_note
 from conversations.actions.offers import withdraw_of
 from conversations.errors import AlreadyEnded, NotEndedYet, NotNow, ReasonMissing, WrongReason
 from conversations.models import Conversation
-from conversations.states import OPEN_STATES, EventKind, Party, Remark, State, SystemReason
+from conversations.states import OPEN_STATES, EventKind, Party, Remark, Role, State, SystemReason
 from queues.models import ClosingReason
 
 
@@ -79,18 +80,26 @@ def finish_automatically(conversation_id: int, *, even_without_deadline: bool = 
     """
     Submit the queue's default reason when the wrap-up limit is over, marked automatic.
 
-    Safe to call twice and too early: answers whether it did anything. `even_without_deadline` is for a lead who left.
+    Safe to call twice and too early: answers whether it did anything. `even_without_deadline`: also where there is no
+    limit, if the lead has left; nobody else would ever finish it.
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
     if conversation.state != State.WRAP_UP:
         return False
     is_due = conversation.wrap_up_deadline is not None and conversation.wrap_up_deadline <= now
-    if not is_due and not (even_without_deadline and conversation.wrap_up_deadline is None):
+    if not is_due and not (even_without_deadline and _is_left_for_ever(conversation)):
         return False
     reasons = conversation.queue.closing_reasons.filter(is_in_use=True).order_by("-is_default", "order", "pk")
     _close(conversation, reasons.first() or SystemReason.NO_REASON, at=now, is_automatic=True)
     return True
+
+
+def _is_left_for_ever(conversation: Conversation) -> bool:
+    """Whether a wrap-up has neither a limit nor a lead who is there; locks the lead, who may be coming back."""
+    leads = conversation.participants.filter(role=Role.LEAD, left_at=None).values_list("agent_id", flat=True)
+    is_there = any(agent.state != AgentState.OFFLINE for agent in Agent.objects.lock_all(leads))
+    return conversation.wrap_up_deadline is None and not is_there
 
 
 def close_by_system(conversation: Conversation, reason: SystemReason, *, at: dt.datetime, ended_by: Party) -> None:

@@ -5,7 +5,7 @@ from django.test import override_settings
 
 from agents import actions as agent_actions
 from agents.states import AgentState, ChangedBy
-from conversations.actions import deadlines, offers, presence, transfers
+from conversations.actions import closing, deadlines, offers, presence, transfers
 from conversations.errors import Gone
 from conversations.load import load_of
 from conversations.states import EventKind, MessageKind, OfferState, Role, State
@@ -229,6 +229,13 @@ def test_a_wrap_up_without_a_limit_closes_when_its_lead_is_lost():
 
     again = fresh(conversation)
     assert (again.state, again.closing_reason, again.is_closed_automatically) == (State.CLOSED, reason, True)
+
+
+def test_a_wrap_up_without_a_limit_stays_with_a_lead_who_came_back():
+    conversation = make.wrap_up_conversation(lead=make.agent("Lucía", state=AgentState.IDLE), deadline_seconds=0)
+
+    with nothing_changes():
+        assert not closing.finish_automatically(conversation.pk, even_without_deadline=True)
 
 
 def test_an_empty_house_needs_one_look(django_assert_max_num_queries):
