@@ -95,16 +95,17 @@ def first_responses(agent: Agent, day: Day) -> list[dt.timedelta]:
     Of what he accepted today; notes do not answer anybody, and what he has not answered does not count. Who came as a
     guest and became the lead accepted no request.
     """
+    until = Coalesce(OuterRef("left_at"), Value(day.end))
     answers = Message.objects.filter(
         conversation=OuterRef("conversation"),
         sender=Party.AGENT,
         agent=OuterRef("agent"),
         kind__in=[MessageKind.TEXT, MessageKind.FILE],
         created_at__gte=OuterRef("joined_at"),
-        created_at__lte=Coalesce(OuterRef("left_at"), Value(day.end)),
+        created_at__lte=until,
     )
     places = Participant.objects.filter(
-        ~Exists(_became_lead(agent).filter(at__gt=OuterRef("joined_at"))),
+        ~Exists(_became_lead(agent).filter(at__gt=OuterRef("joined_at"), at__lte=until)),
         day.has("joined_at"),
         agent=agent,
         role=Role.LEAD,

@@ -111,6 +111,16 @@ def test_a_first_response_belongs_to_the_day_of_the_accept_and_to_its_own_stay(l
     assert [time.total_seconds() for time in reports.first_responses(lucia, DAY)] == [15]
 
 
+def test_a_stay_keeps_its_first_response_when_the_agent_takes_over_again_later(lucia):
+    talk = closed(lucia, at(10), at(12))
+    talk.participants.update(left_at=at(11))
+    make.message(talk, "Hello", by=lucia, at=at(10, seconds=20))
+    make.participant(talk, lucia, joined_at=at(11, minutes=30), left_at=at(12))
+    make.event(talk, EventKind.LEAD_CHANGED, at=at(11, minutes=30), details={"lead": lucia.pk})
+
+    assert [time.total_seconds() for time in reports.first_responses(lucia, DAY)] == [20]
+
+
 def test_time_by_state_is_cut_at_midnight_and_goes_on_until_now(lucia):
     change(lucia, at(-3), AgentState.OFFLINE, AgentState.IDLE)
     change(lucia, at(-2), AgentState.IDLE, AgentState.AVAILABLE)
