@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from agents.models import Agent
@@ -12,7 +12,7 @@ from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.routing import free_agents
 from conversations.load import with_load
-from conversations.models import Conversation
+from conversations.models import Conversation, Participant
 from conversations.states import State
 from queues import hours
 from queues.models import Queue, QueueMembership
@@ -29,6 +29,7 @@ class Colleague:
     load: int
     capacity: int
     queues: str
+    is_available: bool
     can_be_asked: bool
 
 
@@ -49,7 +50,8 @@ def colleagues_of(agent: Agent, *, only_available: bool = False) -> list[Colleag
     others = Agent.objects.exclude(state=AgentState.OFFLINE).exclude(pk=agent.pk).filter(is_active=True)
     if only_available:
         others = others.filter(state=AgentState.AVAILABLE)
-    found = list(with_load(others).select_related("idle_reason"))
+    places = Participant.objects.filter(agent=OuterRef("pk"), left_at=None)
+    found = list(with_load(others).annotate(has_work=Exists(places)).select_related("idle_reason"))
     queues: dict[int, list[str]] = defaultdict(list)
     memberships = QueueMembership.objects.filter(agent__in=found, queue__is_in_use=True).order_by("queue__name")
     for agent_id, name in memberships.values_list("agent", "queue__name"):
@@ -62,14 +64,16 @@ def colleagues_of(agent: Agent, *, only_available: bool = False) -> list[Colleag
 def _colleague(agent: Agent, queues: str, is_connected: bool) -> Colleague:
     load: int = agent.load  # type: ignore[attr-defined]
     is_available = agent.state == AgentState.AVAILABLE
+    is_engaged = agent.has_work and (is_available or agent.state == AgentState.IDLE)  # type: ignore[attr-defined]
     return Colleague(
         agent_id=agent.pk,
         name=agent.name,
-        label="engaged" if is_available and load else str(agent.state),
+        label="engaged" if is_engaged else str(agent.state),
         state=f"{agent.get_state_display()} · {agent.idle_reason}" if agent.idle_reason else agent.get_state_display(),
         load=load,
         capacity=agent.capacity,
         queues=queues,
+        is_available=is_available,
         can_be_asked=is_available and is_connected and load < agent.capacity,
     )
 

@@ -70,6 +70,18 @@ def test_the_dialog_lists_colleagues_with_state_queues_and_load(lucia, jonas, ta
     assert [radio["value"] for radio in page.all("input", name="agent") if "disabled" not in radio] == [str(jonas.pk)]
 
 
+def test_engaged_is_who_is_available_or_idle_with_a_conversation_open(lucia, jonas, talk):
+    amadou, wanjiru = make.agent("Amadou", state=AgentState.IDLE), make.agent("Wanjiru")
+    make.active_conversation(lead=amadou)
+    make.offer(to=wanjiru)  # it only rings
+
+    page = Page(desk_of(lucia).get(address("transfer", talk), headers=HTMX))
+
+    dots = [dot["data-state"] for dot in page.all("span", class_="dot") if dot.get("data-state")]
+    assert dots[:3] == ["available", "available", "engaged"]  # Jonas, Wanjiru, Amadou; then come the queues
+    assert [row.text for row in page.all("label", class_="choice choice-off")] == ["Amadou Idle 1 of 5"]
+
+
 def test_the_dialog_lists_queues_with_their_line(lucia, talk):
     make.closed_queue("Night")
     make.waiting_conversation(queue=make.queue("Returns"))
