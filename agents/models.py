@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.errors import AgentGone
 from agents.states import AgentState, ChangedBy
+from config.locks import waiting
 
 MOST_CAPACITY = 20
 
@@ -28,7 +29,8 @@ class AgentManager(UserManager["Agent"]):
         On SQLite the transaction itself is the lock.
         """
         try:
-            return self.select_for_update(no_key=True).get(pk=agent_id)
+            with waiting():
+                return self.select_for_update(no_key=True).get(pk=agent_id)
         except (Agent.DoesNotExist, OverflowError) as nobody:
             raise AgentGone from nobody
 
@@ -41,7 +43,8 @@ class AgentManager(UserManager["Agent"]):
 
     def lock_all(self, agent_ids: Iterable[int]) -> "list[Agent]":
         """These agents' rows, locked in the order of their keys: two who lock the same ones never wait crosswise."""
-        return list(self.select_for_update(no_key=True).filter(pk__in=set(agent_ids)).order_by("pk"))
+        with waiting():
+            return list(self.select_for_update(no_key=True).filter(pk__in=set(agent_ids)).order_by("pk"))
 
 
 class IdleReason(models.Model):

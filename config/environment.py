@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+# A server that lost its power in the middle of a transaction holds its rows until the database gives it up.
+SESSION_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 ENGINES = {
     "django.db.backends.sqlite3": "sqlite",
     "django.db.backends.postgresql": "postgresql",
@@ -99,6 +101,9 @@ class Environment:
     def _postgresql(self, found: dict[str, object]) -> dict[str, object]:
         size = self.number("DATABASE_POOL", 20, lowest=4, highest=500)
         options = dict(found.get("OPTIONS") or {})  # type: ignore[call-overload]
+        options["options"] = (
+            f"{SESSION_OPTIONS} {options.get('options', '')}".strip()
+        )  # who names others has the last word
         options["pool"] = {
             "min_size": 1,
             "max_size": size,

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import (
     DateTimeField,
     DurationField,
@@ -31,6 +31,7 @@ from agents.actions import gone_agents
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
+from config.locks import impatiently
 from config.refusal import Refused
 from conversations.actions import closing, offers, presence, transfers
 from conversations.actions.opening import attended
@@ -74,12 +75,18 @@ def _has_work() -> bool:
 
 
 def _each(ids: list[int], act: Callable[[int], bool]) -> int:
+    """Do it to each. One that cannot be done, or whose row somebody holds, does not keep the others waiting."""
     done = 0
     for one in ids:
         try:
-            done += act(one)
+            with impatiently():
+                done += act(one)
         except Refused as refusal:
             logger.info("%s %s: %s", act.__name__, one, refusal)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away, for all of them
+        except Exception:
+            logger.exception("%s %s could not be done; the others go on.", act.__name__, one)
     return done
 
 

@@ -21,6 +21,7 @@ from django.db.models.functions import Cast
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
+from config.locks import Busy, impatiently
 from conversations.actions.offers import make_locked
 from conversations.errors import AgentFull, AgentNotAvailable
 from conversations.load import with_load
@@ -46,10 +47,12 @@ def route(most: int | None = None) -> int:
     while made != most and lines:
         _head, queue_id = heapq.heappop(lines)
         try:
-            if not offer_next(queue_id):
+            with impatiently():
+                is_offered = offer_next(queue_id)
+            if not is_offered:
                 continue  # another router serves it, or there is nobody to ask for whoever stands first
             made += 1
-        except (AgentFull, AgentNotAvailable):
+        except (AgentFull, AgentNotAvailable, Busy):
             # Taken since we looked. All locks are let go before the next try: two agents' locks could meet crosswise.
             tries[queue_id] += 1
             if tries[queue_id] == MOST_TRIES:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
+from config.locks import waiting
 from conversations.errors import Gone, NotNow
 from conversations.states import (
     MOVES,
@@ -54,7 +55,8 @@ class ConversationManager(models.Manager["Conversation"]):
     def lock(self, **which: Any) -> "Conversation":
         """The conversation's row, locked until the transaction ends; unknown is Gone."""
         try:
-            return self.select_for_update(no_key=True, of=("self",)).get(**which)
+            with waiting():
+                return self.select_for_update(no_key=True, of=("self",)).get(**which)
         except (Conversation.DoesNotExist, OverflowError) as nothing:
             raise Gone from nothing
 
