@@ -257,7 +257,7 @@ def test_without_the_conversations_lock_two_routers_ask_for_one_conversation(wit
     for _ in range(2):
         make.agent(queues=[conversation.queue])
     gap = Gap(2)
-    monkeypatch.setattr(routing, "candidates", gap.after(routing.candidates))
+    monkeypatch.setattr(offers, "lock_agent", gap.before(offers.lock_agent))  # both have seen no pending offer
     broken = []
 
     def offer():
