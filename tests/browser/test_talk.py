@@ -171,6 +171,29 @@ def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person
     assert closed(closing_reason__label="Payment explained").count() == 1
 
 
+def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, person):
+    held = []
+    people.start_chat(person())
+    people.accept(desk)
+    desk.route("**/end/", lambda route: held.append((route, route.fetch())))
+    people.end(desk)  # the socket brought the dialog
+    people.until(desk, lambda: held, "End is answered.")
+    choice = people.closing_dialog(desk).get_by_role("combobox")
+    desk.keyboard.type("pay")
+
+    with desk.expect_response("**/end/"):
+        route, response = held[0]
+        route.fulfill(response=response)
+
+    desk.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(choice).to_have_value("pay")
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("Enter")
+    people.closing_dialog(desk).get_by_role("button", name="Submit").click()
+    expect(people.closing_dialog(desk)).to_be_hidden()
+    assert closed(closing_reason__label="Payment explained").count() == 1
+
+
 def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk, person):
     visitor = people.start_chat(person())
     people.accept(desk)
