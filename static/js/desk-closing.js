@@ -13,8 +13,14 @@ let focusAgain = "";
 
 const closingDialog = () => document.querySelector("dialog[data-closing]");
 
+/** The socket can be faster than the answer to Submit: the page has left the conversation then, and there is no target. */
+function dropLateAnswer(event) {
+  if (!event.currentTarget.isConnected) event.preventDefault();
+}
+
 function show(dialog) {
   if (!dialog || dialog.open) return;
+  dialog.querySelector("form")?.addEventListener("htmx:beforeOnLoad", dropLateAnswer);
   dialog.querySelectorAll("select[data-search]").forEach(enhanceSelect);
   dialog.showModal();
   const place = dialog.querySelector("[aria-invalid='true']") ?? document.getElementById(focusAgain);

@@ -194,6 +194,24 @@ def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, perso
     assert closed(closing_reason__label="Payment explained").count() == 1
 
 
+def test_a_late_answer_to_the_closing_reason_changes_nothing_any_more(desk, person):
+    held = []
+    people.start_chat(person())
+    people.accept(desk)
+    people.end(desk)
+    desk.route("**/closing/", lambda route: held.append((route, route.fetch())))
+    people.finish(desk)  # by what the socket brought
+    people.until(desk, lambda: held, "The reason is answered.")
+
+    with desk.expect_response("**/closing/"):
+        route, response = held[0]
+        route.fulfill(response=response)
+
+    desk.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(desk).to_have_url(re.compile("/desk/$"))
+    assert closed(closing_reason__label="Resolved").count() == 1
+
+
 def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk, person):
     visitor = people.start_chat(person())
     people.accept(desk)
