@@ -4,8 +4,7 @@ import contextlib
 import random
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import connections
 
@@ -19,6 +18,7 @@ from conversations.models import Conversation, Offer, Participant
 from conversations.states import OfferState, Role, State
 from tests import invariants, make
 from tests.portals import database_url
+from tests.proofs.house_history import History
 from tests.proofs.lateness import Machine
 from tests.proofs.looking_on import LookerOn, beside, free_places, in_line
 from tests.proofs.places import patience
@@ -27,7 +27,8 @@ from tests.proofs.routers import Nursery, RouterProcess
 AGENT_GRACE_SECONDS = 3
 AWAY_SECONDS = 2 * AGENT_GRACE_SECONDS
 HEARTBEAT_SECONDS = 0.5
-PAUSE_SECONDS = 0.01  # of the looker-on
+PAUSE_SECONDS = 0.01  # of who looks on
+LOOKS_A_SECOND = 4  # at least
 FAR_SECONDS = 3600
 MOST_TIMES = 4
 TRIES = 3
@@ -61,47 +62,11 @@ SHORT = Size()
 LONG = Size(routers=8, conversations=400, agents=40, capacity=8, seconds=30, hands=6, queues=6)
 
 
-@dataclass
-class History:
-    """What was done and what was seen."""
-
-    done: Counter = field(default_factory=Counter)
-    refused: Counter = field(default_factory=Counter)
-    broken: list = field(default_factory=list)
-    kills: int = 0
-    kill_seconds: float = 0.0  # for so long a router died at every turn
-    besides: list = field(default_factory=list)  # when the looker-on looked, and for how long somebody was forgotten
-    logs: list = field(default_factory=list)
-    began: float = 0.0
-    ended: float = 0.0
-
-    @property
-    def longest_beside(self):
-        """The longest time of a free place beside somebody who waits, of what was seen since the beginning."""
-        return max((min(seconds, at - self.began) for at, seconds in list(self.besides) if at >= self.began), default=0)
-
-    @property
-    def turns(self):
-        """The routers' turns since the beginning."""
-        ended = self.ended or time.monotonic()
-        turns = [turn for log in self.logs for turn in list(log)]
-        return sorted(turn for turn in turns if turn[1] >= self.began and turn[0] <= ended)
-
-    @property
-    def longest_pause(self):
-        """The longest time without a router at work: somebody always lives."""
-        longest, last = 0.0, self.began
-        for began, ended in self.turns:
-            longest, last = max(longest, began - last), max(last, ended)
-        return max(longest, (self.ended or time.monotonic()) - last)
-
-
 class House:
     """Agents who serve one or two queues each, and a line that is always longer than their places."""
 
     def __init__(self, size, seed, mutants=""):
         self.size, self.seed = size, seed
-        self.patience = patience()  # before the house itself is busy
         self.machine = Machine(database_url())
         self.history, self.is_over, self.is_empty = History(), threading.Event(), threading.Event()
         self.reason = {}
@@ -132,7 +97,7 @@ class House:
 
     def run(self, *, until=None):
         """Let all of it happen for the size's time, or until this is seen; then let everybody come back and finish."""
-        parts = [self._look_on, self._kill_routers]
+        parts = [self._look_on, self._check_on, self._kill_routers]
         parts += [lambda hand=hand: self._work(hand) for hand in range(self.size.hands)]
         threads = [threading.Thread(target=self._guarded, args=(part,)) for part in parts]
         heart = threading.Thread(target=self._guarded, args=(self._heartbeat,))
@@ -187,9 +152,9 @@ class House:
     def late(self, more=0.0):
         """What was later than promised, by so much more than the machine itself can explain."""
         found, lag = self.history, self.lag + more
-        if found.longest_beside > BESIDE_SECONDS * self.patience + lag:
+        if found.longest_beside > BESIDE_SECONDS * patience() + lag:
             yield f"Somebody waited beside a free place for {found.longest_beside:.2f} s."
-        if found.longest_pause > SWEEP_SECONDS * self.patience + lag:
+        if found.longest_pause > SWEEP_SECONDS * patience() + lag:
             yield f"For {found.longest_pause:.2f} s no router was at work."
 
     def unknown(self):
@@ -202,8 +167,8 @@ class House:
         missing = [what for what in HAPPENS if not self.history.done[what]]
         if self.history.kills < self._fewest_kills():
             missing.append(f"routers killed ({self.history.kills})")
-        if len(self.history.besides) < self.size.seconds:
-            missing.append(f"moments looked at ({len(self.history.besides)})")
+        if len(self.history.besides) < LOOKS_A_SECOND * self.size.seconds or self.history.checks < self.size.seconds:
+            missing.append(f"moments looked at ({len(self.history.besides)} and {self.history.checks})")
         if not AgentStateChange.objects.filter(to_state=AgentState.OFFLINE).exists():
             missing.append("an agent's grace that ran out")
         ended = set(Offer.objects.values_list("state", flat=True))
@@ -212,7 +177,7 @@ class House:
     def _fewest_kills(self):
         """One at each turn but the first, for which the others may still be starting."""
         every = self.size.kill_every
-        return max(self.size.seconds // every, self.history.kill_seconds // (every * self.patience)) - 1
+        return max(self.size.seconds // every, self.history.kill_seconds // (every * patience())) - 1
 
     def _guarded(self, part):
         try:
@@ -227,7 +192,7 @@ class House:
         """Everybody is there again: soon the routers have nothing left to offer, and what always holds does."""
         self._everybody_comes()
         came, left = time.monotonic(), True
-        limit = came + BESIDE_SECONDS * self.patience
+        limit = came + BESIDE_SECONDS * patience()
         while left and (now := time.monotonic()) < limit + self.machine.lag(came, now):
             with invariants.one_moment():
                 self._check()
@@ -317,7 +282,7 @@ class House:
 
     def _colleague(self, agent, chance):
         """Mostly one who seems to have a free place, as the desk's list shows them."""
-        free = [place[0] for place in free_places(database_now()) if place[0] != agent.pk]
+        free = [one for one in free_places(database_now()) if one != agent.pk]
         return chance.choice(free) if free and chance.random() < 0.8 else chance.choice(self.agents).pk
 
     def put_in_line(self, agent, chance):
@@ -373,13 +338,19 @@ class House:
     # Looking on
 
     def _look_on(self):
-        """Read one moment after the other: what always holds, and who waits beside a free place since when."""
+        """Read one moment after the other: who waits beside a free place, and since when."""
         looker_on = LookerOn()
         while not self.is_over.wait(PAUSE_SECONDS):
             with invariants.one_moment():
                 at, now = time.monotonic(), database_now()
-                self._check()
                 self.history.besides.append((at, looker_on.look(now)))
+
+    def _check_on(self):
+        """Read other moments: whether what always holds does."""
+        while not self.is_over.wait(PAUSE_SECONDS):
+            with invariants.one_moment():
+                self._check()
+            self.history.checks += 1
 
 
 WEIGHTS = {

@@ -5,6 +5,10 @@ import secrets
 
 import pytest
 
+from tests.proofs.places import Machine
+
+OTHERS = "others use this machine"
+
 
 @pytest.fixture(scope="session")
 def soak():
@@ -18,6 +22,14 @@ def seed():
     chosen = int(os.environ.get("SEED") or secrets.randbelow(2**32))
     print(f"SEED={chosen}")
     return chosen
+
+
+@pytest.fixture(autouse=True)
+def machine():
+    """Seconds are judged by what others left of the machine when the test began."""
+    Machine.look()
+    if Machine.patience > 1.05:
+        print(f"{OTHERS}: seconds may be {Machine.patience:.1f} times as many")
 
 
 @pytest.fixture
@@ -41,4 +53,5 @@ def pytest_terminal_summary(terminalreporter):
 def measured(report):
     """The lines that a test printed while it ran."""
     lines = report.capstdout.splitlines() if report.when == "call" else []
-    return [line for line in lines if line and not line.startswith("SEED=")]
+    lines = [line for line in lines if line and not line.startswith("SEED=")]
+    return lines if any(not line.startswith(OTHERS) for line in lines) else []

@@ -1,6 +1,8 @@
 """Who waits beside a free place, and since when: read from the rows, by none of the rules that the routers follow."""
 
+import datetime as dt
 from collections import Counter
+from typing import NamedTuple
 
 from agents.models import Agent
 from agents.states import AgentState
@@ -11,23 +13,39 @@ from tests import invariants
 
 
 class LookerOn:
-    """Remembers since when each has waited and each place has been free."""
+    """Remembers since when each has waited and each agent has had a free place."""
 
     def __init__(self):
-        self.waiting_since, self.free_since = {}, {}
+        self.waiting_since, self.free_since, self.free = {}, {}, {}
 
     def look(self, now):
         """For how long somebody has stood beside a free place by now; the longest of them, 0.0 if nobody does."""
-        self.waiting_since = carry_on(self.waiting_since, in_line(), now)
-        self.free_since = carry_on(self.free_since, free_places(now), now)
-        pairs = beside(self.waiting_since, self.free_since)
-        since = [max(self.waiting_since[waits], self.free_since[free]) for waits, free in pairs]
+        waiting, free = in_line(), free_places(now)
+        self.waiting_since = {one: self.waiting_since.get(one, now) for one in waiting}
+        self.free_since = {
+            agent: self.free_since[agent] if has_stayed_free(self.free.get(agent), place) else now
+            for agent, place in free.items()
+        }
+        self.free = free
+        since = [max(self.waiting_since[waits], self.free_since[agent]) for waits, agent in beside(waiting, free)]
         return (now - min(since)).total_seconds() if since else 0.0
 
 
-def carry_on(since, seen, now):
-    """Since when what is seen now has been so without a break."""
-    return {one: since.get(one, now) for one in seen}
+def has_stayed_free(before, now):
+    """
+    Whether an agent had a free place all the time between two looks, whatever he was offered meanwhile.
+
+    He had, if he was offered less than he had room for, and stayed in his state.
+    """
+    return before is not None and before.since == now.since and now.offers - before.offers < before.places
+
+
+class Free(NamedTuple):
+    """The free places of an agent, how many offers he had by then, and since when he is Available."""
+
+    places: int
+    offers: int
+    since: dt.datetime
 
 
 def in_line():
@@ -40,14 +58,14 @@ def in_line():
 
 
 def free_places(now):
-    """Which agents have a free place, by a recount; an offer or a change in between makes another one of them."""
-    taken = invariants.taken_places()
+    """Each agent who has a free place, by a recount."""
+    taken, offered = invariants.taken_places(), Counter(Offer.objects.values_list("agent", flat=True))
     ready = Agent.objects.filter(state=AgentState.AVAILABLE, connected_until__gt=now, is_active=True)
-    rows = ready.values_list("pk", "capacity", "last_offered_at", "state_since")
-    return [(pk, offered, since) for pk, capacity, offered, since in rows if taken[pk] < capacity]
+    rows = ready.values_list("pk", "capacity", "state_since")
+    return {pk: Free(capacity - taken[pk], offered[pk], since) for pk, capacity, since in rows if taken[pk] < capacity}
 
 
 def beside(waiting, free):
-    """Each who waits with each who has a free place and serves that queue."""
+    """Each who waits with each agent who has a free place and serves that queue."""
     members = set(QueueMembership.objects.values_list("queue", "agent"))
-    return [(waits, place) for waits in waiting for place in free if (waits[1], place[0]) in members]
+    return [(waits, agent) for waits in waiting for agent in free if (waits[1], agent) in members]

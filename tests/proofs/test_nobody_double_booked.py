@@ -14,7 +14,7 @@ from tests import invariants, make
 from tests.proofs import broken_work
 from tests.proofs.busy_house import LONG, SHORT, House
 from tests.proofs.line_order import out_of_order
-from tests.proofs.looking_on import beside, free_places, in_line
+from tests.proofs.looking_on import LookerOn, beside, free_places, in_line
 from tests.proofs.routers import RouterProcess
 from tests.proofs.verdict import Unknown
 from tests.races.crowd import at_once
@@ -36,10 +36,11 @@ def test_a_house_in_which_routers_die_double_books_and_forgets_nobody(soak, seed
     disorder = list(out_of_order(1 + house.lag))
     print(f"{Conversation.objects.count()} conversations, {Offer.objects.count()} offers")
     print(f"{history.kills} routers killed, one of {history.kill_seconds / (history.kills or 1):.1f} s")
-    print(f"{len(history.besides)} moments looked at, {len(history.turns)} turns of routers")
-    print(f"longest free place beside somebody who waits {history.longest_beside:.2f} s")
+    print(f"{len(history.besides)} and {history.checks} moments looked at, {len(history.turns)} turns of routers")
+    print(f"longest free place beside somebody who waits {history.longest_beside:.2f} s", end=" ")
+    print(f"(of that {history.longest_gap:.2f} s between two looks)")
     print(f"longest time without a router at work {history.longest_pause:.2f} s")
-    print(f"the machine itself was late by {house.lag:.2f} s, and others wait for it {house.patience:.1f} times over")
+    print(f"the machine itself was late by {house.lag:.2f} s")
     print(f"done {dict(history.done)}, refused {dict(history.refused)}")
     assert history.broken == []
     assert disorder == []
@@ -74,6 +75,16 @@ def test_routers_that_look_every_ten_seconds_alone_turn_the_proof_red(seed):
     house.run(until=lambda house: len(list(house.late(MARGIN_SECONDS))) == 2)
 
     assert len(list(house.late())) == 2
+
+
+def test_routers_that_make_one_offer_a_second_turn_the_proof_red(seed):
+    house = House(CALM, seed, "tests.proofs.broken_work:one_offer_a_second")
+
+    history = house.run(until=is_forgotten)
+
+    assert any("beside a free place" in sentence for sentence in house.late())
+    assert all(sentence.startswith("At the end") for sentence in history.broken)
+    assert Offer.objects.count() > 2
 
 
 def is_forgotten(house):
@@ -111,13 +122,36 @@ def test_a_free_place_beside_somebody_who_waits_is_seen():
     lucia, _elsewhere = make.agent("Lucía", queues=[queue], capacity=1), make.agent("Marta", queues=[make.queue()])
     first, second = make.waiting_conversation(queue=queue), make.waiting_conversation(queue=queue)
 
-    assert {waits[0] for waits, place in pairs() if place[0] == lucia.pk} == {first.pk, second.pk} and len(pairs()) == 2
+    assert {(waits[0], agent) for waits, agent in pairs()} == {(first.pk, lucia.pk), (second.pk, lucia.pk)}
     make.offer(to=lucia, conversation=first)
     assert pairs() == []
 
 
 def pairs():
     return beside(in_line(), free_places(make.ago(0)))
+
+
+def test_offers_to_others_do_not_hide_who_is_forgotten_beside_a_place_that_stays_free():
+    queue, looker_on = make.queue(), LookerOn()
+    lucia = make.agent("Lucía", queues=[queue], capacity=8)
+    make.waiting_conversation(queue=queue)
+    looks = []
+    for second in range(4):
+        looks.append(looker_on.look(make.ago(-second)))
+        make.offer(to=lucia, conversation=make.waiting_conversation(queue=queue))
+
+    assert [round(look) for look in looks] == [0, 1, 2, 3]
+
+
+def test_a_place_that_was_taken_in_between_is_another_one():
+    queue, looker_on = make.queue(), LookerOn()
+    lucia = make.agent("Lucía", queues=[queue], capacity=2)
+    make.waiting_conversation(queue=queue)
+    looker_on.look(make.ago(0))
+    for _ in range(2):
+        offers.withdraw(make.offer(to=lucia, conversation=make.waiting_conversation(queue=make.queue())).pk)
+
+    assert looker_on.look(make.ago(-1)) == 0
 
 
 # Many at the same moment
