@@ -66,6 +66,16 @@ def lines_since(conversation_id, number):
     return found
 
 
+def catch_up_from_the_first():
+    """A page that comes back gets the whole thread again."""
+    begin = pages.Page.__init__
+
+    def begin_with_nothing(self, pages, send, language, sent, *more):
+        begin(self, pages, send, language, 0, *more)
+
+    pages.Page.__init__ = begin_with_nothing
+
+
 def no_bound():
     """A page that does not read is kept, whatever is addressed to it."""
     server.UNREAD_BYTES = 2**62
@@ -99,9 +109,9 @@ def lose_lines():
     """Every tenth line that a page should show is taken for shown."""
     show = pages.Page._show_lines
 
-    async def show_most(self, conversation_id, messages):
+    async def show_most(self, conversation_id, messages, **how):
         if messages[-1].number % 10:
-            await show(self, conversation_id, messages)
+            await show(self, conversation_id, messages, **how)
         else:
             self.sent = messages[-1].number
 

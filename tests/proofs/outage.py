@@ -91,11 +91,15 @@ class Outage:
         """All tabs show it, and the two tabs of a person show the same."""
         tabs = self.tabs.items()
         differences = await asyncio.gather(*(tab.until_equal(limit) for _whose, tab in tabs))
+        is_shown = False
         for ((who, number), tab), different in zip(tabs, differences, strict=True):
             if took := tab.took(since):
                 self.seconds.append(took)
+                is_shown = True
             if different:
                 self.faults.append(f"{change}, {who} on server {number}: {different}")
+        if not is_shown:
+            self.faults.append(f"{change}: unknown, no tab had anything new to show")
         for who in {who for who, _number in self.tabs}:
             if self.tabs[who, 1].picture() != self.tabs[who, 2].picture():
                 self.faults.append(f"{change}: the tabs of {who} differ")

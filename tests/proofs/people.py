@@ -209,8 +209,10 @@ class Person:
 
     def _show(self, lines):
         for line in lines:
-            pk, _number, key, _text = line
-            if pk not in self._seen:
+            pk, number, key, _text = line
+            if pk in self._seen:
+                self.problems.append(f"line {number} came twice")
+            else:
                 self._seen.add(pk)
                 self.thread.append(line)
             self._settle(key)

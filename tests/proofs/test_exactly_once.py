@@ -27,7 +27,7 @@ from tests.proofs.places import (
     talks_in,
     without_key_rules,
 )
-from tests.proofs.verdict import LOST, SCREEN, TWICE, UNANSWERED, Unknown, verdict
+from tests.proofs.verdict import LOST, OTHER, SCREEN, TWICE, UNANSWERED, Unknown, verdict
 from tests.servers import Valkey
 
 DRAIN_SECONDS = 15
@@ -112,7 +112,8 @@ class Faults:
         return True
 
     async def cut(self, luck):
-        chosen = luck.sample(self.people.everybody, max(1, len(self.people) // 3))
+        connected = [person for person in self.people if person.is_connected]
+        chosen = luck.sample(connected, min(len(connected), max(1, len(self.people) // 3)))
         return any([person.cut() for person in chosen])
 
 
@@ -264,12 +265,12 @@ async def broken_run(world, tmp_path, seed, mutant, *, limit=2, **options):
         people, faults, drained = await talk_under_faults(database, portals, talks[:10], seed, limit=limit, **options)
     rows = database.fetch(ROWS)
     report(people, faults, drained, rows)
-    return verdict(people, rows)
+    return verdict(people, rows), people
 
 
 @pytest.mark.only_on("sqlite")
 async def test_the_proof_sees_a_missing_unique_key(world, tmp_path, seed):
-    broken = await broken_run(
+    broken, _people = await broken_run(
         world, tmp_path, seed, "no_unique_key", count=15, seconds=4, names=["sockets cut"], pauses=(0.8, 1.2)
     )
     assert TWICE in broken
@@ -277,7 +278,7 @@ async def test_the_proof_sees_a_missing_unique_key(world, tmp_path, seed):
 
 @pytest.mark.only_on("sqlite")
 async def test_the_proof_sees_an_acknowledgement_before_the_commit(world, tmp_path, seed):
-    broken = await broken_run(
+    broken, _people = await broken_run(
         world,
         tmp_path,
         seed,
@@ -293,15 +294,29 @@ async def test_the_proof_sees_an_acknowledgement_before_the_commit(world, tmp_pa
 
 @pytest.mark.only_on("sqlite")
 async def test_the_proof_sees_a_catch_up_by_time(world, tmp_path, seed):
-    broken = await broken_run(
+    broken, people = await broken_run(
         world, tmp_path, seed, "catch_up_by_time", count=30, seconds=4, names=["sockets cut"], pauses=(0.8, 1.2)
     )
     assert SCREEN in broken
+    assert any(map(lacks_a_line, people))  # more than the last ones, which may only be late
+
+
+def lacks_a_line(person):
+    """Whether somebody has a later line and not an earlier one."""
+    return [line[1] for line in person.thread] != list(range(1, len(person.thread) + 1))
+
+
+@pytest.mark.only_on("sqlite")
+async def test_the_proof_sees_lines_that_come_twice(world, tmp_path, seed):
+    broken, _people = await broken_run(
+        world, tmp_path, seed, "catch_up_from_the_first", count=15, seconds=3, names=["sockets cut"], pauses=(0.8, 1.2)
+    )
+    assert OTHER in broken
 
 
 @pytest.mark.only_on("sqlite")
 async def test_the_proof_sees_messages_that_are_passed_over(world, tmp_path, seed):
-    broken = await broken_run(
+    broken, _people = await broken_run(
         world, tmp_path, seed, "drop_posts", count=15, seconds=3, names=["sockets cut"], pauses=(0.8, 1.2)
     )
     assert UNANSWERED in broken
@@ -332,3 +347,4 @@ async def test_the_proof_sees_all_of_it_with_postgresql_and_redis_too(seed, tmp_
         rows = postgres.fetch(ROWS)
     report(people, faults, drained, rows)
     assert verdict(people, rows).keys() >= {TWICE, LOST, SCREEN, UNANSWERED}
+    assert any(map(lacks_a_line, people))

@@ -314,6 +314,7 @@ async def test_redis_away_and_back_shows_on_every_tab_and_nobody_sees_an_error(s
             for _try in range(TRIES):  # others use this machine too
                 count = await outage.turns(30 if soak else 6, NEVER * patience())
                 away = outage.slowest()
+                print(f"shown within {away} without Redis, in {count * 4} changes; {there} with it")
                 if away.longest <= MUST_COME * patience():
                     break
             noticed = [await asyncio.to_thread(faults_named, server) for server in servers]
@@ -323,7 +324,6 @@ async def test_redis_away_and_back_shows_on_every_tab_and_nobody_sees_an_error(s
             await outage.turns(1, NEVER * patience())
             trouble = list(outage.unlike())
 
-    print(f"shown within {there} with Redis, {away} without it, in {count * 4} changes")
     assert noticed == [["line to the other processes"]] * 2, "unknown: Redis was not away"
     assert outage.faults == []
     assert trouble == []
