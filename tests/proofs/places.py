@@ -39,6 +39,7 @@ class KilledPostgres(Postgres):
     def crash(self):
         """kill -9 of the server and of all that it started."""
         main = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        os.kill(main, signal.SIGSTOP)  # it shall start nobody between the look and the kill
         started = [pid for pid in _processes() if _parent(pid) == main]
         for pid in [main, *started]:
             with contextlib.suppress(ProcessLookupError):

@@ -28,7 +28,7 @@ class RouterProcess:
     """One router that can be killed, and what it said of its turns."""
 
     def __init__(self, mutants="", *, nursery=None, **environment):
-        self.turns, self.clock, self.found = [], None, []
+        self.turns, self.sweeps, self.clock, self.found = [], [], None, []
         self.is_ready = threading.Event()
         self.errors, self.ended_by_itself = [], False
         self.process = nursery.bear() if nursery else start(mutants, PIPES, environment)
@@ -43,8 +43,10 @@ class RouterProcess:
                 at, act, *ids = values
                 self.found.append((float(at), act, set(map(int, ids))))
                 continue
-            began, ended, self.clock = map(float, values)
+            began, ended, self.clock, is_sweep = map(float, values)
             self.turns.append((began, ended))
+            if is_sweep:
+                self.sweeps.append((began, ended))
             self.is_ready.set()
 
     def _read_errors(self):
@@ -59,11 +61,11 @@ class RouterProcess:
                 raise AssertionError("The router did not start:\n" + "".join(self.errors))
         return self
 
-    def wait_for_turn(self, seconds=60):
-        """A whole turn, begun after this moment, is over."""
+    def wait_for_sweep(self, seconds=60):
+        """A whole look at the deadlines, begun after this moment, is over."""
         now = time.monotonic()
         for _ in range(int(seconds * 50)):
-            if any(began > now for began, _ended in list(self.turns)):
+            if any(began > now for began, _ended in list(self.sweeps)):
                 return
             threading.Event().wait(0.02)
         raise AssertionError("The router stands still:\n" + "".join(self.errors))

@@ -3,8 +3,8 @@ One router as a process of its own: the product's router beside its doorbell, an
 
 `python -m tests.proofs.routing_process [--nursery=N] [MODULE:FUNCTION,…]`, mutants as in broken_serve.py. It writes
 a line for each turn (begun and ended, by the clock that all processes of a machine share; the time of day as it
-believes it to be) and ends with whoever started it. Nothing of the product is read before the mutants
-whose names begin with `early`.
+believes it to be; whether it looked at the deadlines) and ends with whoever started it. Nothing of the product is read
+before the mutants whose names begin with `early`.
 
 A nursery is no router: for each set of three pipes that comes through socket N it becomes one more process, which is.
 """
@@ -73,7 +73,7 @@ async def route():
     def turn(**what):
         began = time.monotonic()
         made = work(**what)
-        print("turn", began, time.monotonic(), time.time(), flush=True)
+        print("turn", began, time.monotonic(), time.time(), int(what["is_sweep"]), flush=True)
         return made
 
     router.work = turn
