@@ -55,7 +55,12 @@ def last_answer(status: str) -> bytes:
 
 
 class GuardedRequest(WebRequest):  # type: ignore[misc]
-    """A request whose answer is the server's own when the application does not come to answer."""
+    """A request that is believed no more than it must be; its answer is ours when the application does not answer."""
+
+    def process(self) -> Any:
+        # Daphne believes it from anybody: `/x` in it would make `/x/metrics` the address that a proxy keeps from us.
+        self.requestHeaders.removeHeader(b"Daphne-Root-Path")
+        return super().process()
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         # Daphne's page has a style of its own, which no policy of ours would let it have.

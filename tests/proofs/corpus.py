@@ -323,6 +323,8 @@ RAW_REQUESTS = {
         b"GET /ws/nowhere/ HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Origin: http://127.0.0.1",
     ),
+    "a root path": request(b"GET /x/healthz HTTP/1.1", b"Daphne-Root-Path: /x"),
+    "a root path that is no text": request(b"GET /chat/ HTTP/1.1", b"Daphne-Root-Path: \xff"),
     "half a handshake": b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebS",
     "half a request line": b"GET /cha",
 }  # fmt: skip
@@ -332,4 +334,4 @@ SILENT_REQUESTS = {
     "half a handshake", "half a request line",
 }  # fmt: skip
 ENDING_REQUESTS = {"an address of 70 kB", "a header of 70 kB", "a cookie of 70 kB"}
-SERVED_REQUESTS = {"TRACE", "a query of 3,000 fields", "a folded header", "no host"}
+SERVED_REQUESTS = {"TRACE", "a query of 3,000 fields", "a folded header", "no host", "a root path that is no text"}

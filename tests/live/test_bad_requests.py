@@ -1,0 +1,27 @@
+"""Requests that no browser of ours sends: the server believes nothing of them, and answers them in order."""
+
+from tests.proofs.corpus import request
+from tests.proofs.raw import handshake, is_in_order, line_to
+
+
+async def status_of(portal, sent):
+    """The status of the first answer to these bytes."""
+    async with line_to(portal, greeting=sent) as line:
+        return int(line.got[9:12] or 0)
+
+
+def page(address, *headers):
+    return request(b"GET " + address + b" HTTP/1.1", *headers)
+
+
+def socket(portal, *headers, path="/ws/chat/"):
+    return handshake(portal, path, "").replace(b"\r\n\r\n", b"\r\n" + b"\r\n".join([*headers, b"", b""]))
+
+
+async def test_where_the_portal_is_mounted_is_not_for_who_asks_to_say(portal):
+    for header in (b"Daphne-Root-Path: /x", b"daphne-root-path: \xff"):
+        assert await status_of(portal, page(b"/chat/", header)) == 200
+        assert await status_of(portal, page(b"/x/healthz", header)) == 404
+        assert await status_of(portal, socket(portal, header)) == 101
+
+    assert is_in_order(portal)
