@@ -139,6 +139,8 @@ class DrainingServer(Server):  # type: ignore[misc]
     """Ends in order: no new visitors, sockets told to come back, requests finished, background work put down."""
 
     def __init__(self, *args: Any, listening: Callable[[], None] | None = None, **kwargs: Any) -> None:
+        # Without Daphne's reading of what a proxy says, which stumbles over what is no text: config.addresses reads the
+        # address and Django (SECURE_PROXY_SSL_HEADER) the scheme.
         kwargs.update(
             websocket_timeout=-1,
             websocket_max_message_size=FRAME_BYTES,
@@ -148,12 +150,6 @@ class DrainingServer(Server):  # type: ignore[misc]
             server_name="Livedesk",
             ready_callable=self.start_background,
         )
-        if settings.TRUSTED_PROXY:
-            kwargs.update(
-                proxy_forwarded_address_header="X-Forwarded-For",
-                proxy_forwarded_port_header="X-Forwarded-Port",
-                proxy_forwarded_proto_header="X-Forwarded-Proto",
-            )
         super().__init__(*args, **kwargs)
         self.listening = listening
         self.ports: list[Any] = []

@@ -25,3 +25,15 @@ async def test_where_the_portal_is_mounted_is_not_for_who_asks_to_say(portal):
         assert await status_of(portal, socket(portal, header)) == 101
 
     assert is_in_order(portal)
+
+
+async def test_what_a_trusted_proxy_passes_on_may_be_anything(start_portal):
+    portal = start_portal(TRUSTED_PROXY=1)
+    for name in (b"For", b"Port", b"Proto"):
+        for value in (b"\xff", b"", b",,,", b"9" * 5_000):
+            headers = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-%b: %b" % (name, value))
+            assert await status_of(portal, page(b"/chat/", *headers)) == 200, headers
+            assert await status_of(portal, page(b"/chat/", headers[1])) == 200, headers
+            assert await status_of(portal, socket(portal, *headers)) == 101, headers
+
+    assert is_in_order(portal)
