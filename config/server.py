@@ -60,6 +60,8 @@ class GuardedRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         # Daphne believes it from anybody: `/x` in it would make `/x/metrics` the address that a proxy keeps from us.
         self.requestHeaders.removeHeader(b"Daphne-Root-Path")
+        if not all(value.isascii() for value in self.requestHeaders.getRawHeaders(b"Sec-WebSocket-Protocol", [])):
+            return self.channel._respondToBadRequestAndDisconnect()  # Daphne takes it for text
         return super().process()
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:

@@ -37,3 +37,10 @@ async def test_what_a_trusted_proxy_passes_on_may_be_anything(start_portal):
             assert await status_of(portal, socket(portal, *headers)) == 101, headers
 
     assert is_in_order(portal)
+
+
+async def test_a_socket_that_asks_for_a_protocol_that_is_no_text_is_refused(portal):
+    for value, status in ((b"\xff", 400), (b"chat, \xff", 400), (b"chat, %ff", 101)):
+        assert await status_of(portal, socket(portal, b"Sec-WebSocket-Protocol: " + value)) == status, value
+
+    assert is_in_order(portal)

@@ -264,6 +264,10 @@ def request(line=b"GET /chat/ HTTP/1.1", *headers, body=b"", host=True):
 
 
 POST = b"POST /sign-in/ HTTP/1.1"
+SOCKET = (
+    b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Origin: http://127.0.0.1",
+)  # fmt: skip
 RAW_REQUESTS = {
     "no request": b"\r\n\r\n\r\n",
     "noise": bytes(range(256)) * 40,
@@ -319,10 +323,10 @@ RAW_REQUESTS = {
         b"GET /ws/chat/ HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 3",
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     ),
-    "a socket where there is none": request(
-        b"GET /ws/nowhere/ HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Origin: http://127.0.0.1",
+    "a socket with a protocol that is no text": request(
+        b"GET /ws/chat/ HTTP/1.1", *SOCKET, b"Sec-WebSocket-Protocol: \xff"
     ),
+    "a socket where there is none": request(b"GET /ws/nowhere/ HTTP/1.1", *SOCKET),
     "a root path": request(b"GET /x/healthz HTTP/1.1", b"Daphne-Root-Path: /x"),
     "a root path that is no text": request(b"GET /chat/ HTTP/1.1", b"Daphne-Root-Path: \xff"),
     "half a handshake": b"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebS",
