@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.db import DatabaseError
 from django.http.request import QueryDict
 from django.urls import path
@@ -92,7 +93,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         belongs_to.set(new_id("socket"))
         self.language = translation.get_language() or settings.LANGUAGE_CODE
         self.second, self.frames = 0, 0
-        self.query = QueryDict(self.scope.get("query_string", b"").decode("latin1"))
+        try:
+            self.query = QueryDict(self.scope.get("query_string", b"").decode("latin1"))
+        except TooManyFieldsSent:
+            await self.close()  # no page of ours has so many; not accepted yet, it is refused with 403
+            return
         await self.accept()
         try:
             code = await self.enter()

@@ -44,3 +44,12 @@ async def test_a_socket_that_asks_for_a_protocol_that_is_no_text_is_refused(port
         assert await status_of(portal, socket(portal, b"Sec-WebSocket-Protocol: " + value)) == status, value
 
     assert is_in_order(portal)
+
+
+async def test_a_socket_with_more_fields_than_anybody_has_is_refused(server):
+    for path in ("/ws/chat/", "/ws/desk/"):
+        for number, status in ((1_000, 101), (1_001, 403)):
+            address = f"{path}?{'&'.join(['a=1'] * number)}"
+            assert await status_of(server, socket(server, path=address)) == status, (path, number)
+
+    assert is_in_order(server)

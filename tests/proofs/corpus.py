@@ -326,6 +326,10 @@ RAW_REQUESTS = {
     "a socket with a protocol that is no text": request(
         b"GET /ws/chat/ HTTP/1.1", *SOCKET, b"Sec-WebSocket-Protocol: \xff"
     ),
+    "a socket with 1,001 fields": request(b"GET /ws/chat/?" + b"&".join([b"a=1"] * 1_001) + b" HTTP/1.1", *SOCKET),
+    "a desk's socket with 1,001 fields": request(
+        b"GET /ws/desk/?" + b"&".join([b"a=1"] * 1_001) + b" HTTP/1.1", *SOCKET
+    ),
     "a socket where there is none": request(b"GET /ws/nowhere/ HTTP/1.1", *SOCKET),
     "a root path": request(b"GET /x/healthz HTTP/1.1", b"Daphne-Root-Path: /x"),
     "a root path that is no text": request(b"GET /chat/ HTTP/1.1", b"Daphne-Root-Path: \xff"),
