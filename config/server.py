@@ -57,6 +57,11 @@ def last_answer(status: str) -> bytes:
 class GuardedRequest(WebRequest):  # type: ignore[misc]
     """A request that is believed no more than it must be; its answer is ours when the application does not answer."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Django reads forms. Twisted would read each before it, with the whole loop waiting, and what it cannot read
+        # would end the connection without a word.
+        super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
+
     def process(self) -> Any:
         # Daphne believes it from anybody: `/x` in it would make `/x/metrics` the address that a proxy keeps from us.
         self.requestHeaders.removeHeader(b"Daphne-Root-Path")

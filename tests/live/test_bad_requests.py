@@ -1,6 +1,6 @@
 """Requests that no browser of ours sends: the server believes nothing of them, and answers them in order."""
 
-from tests.proofs.corpus import request
+from tests.proofs.corpus import form, part, request
 from tests.proofs.raw import handshake, is_in_order, line_to
 
 
@@ -51,5 +51,12 @@ async def test_a_socket_with_more_fields_than_anybody_has_is_refused(server):
         for number, status in ((1_000, 101), (1_001, 403)):
             address = f"{path}?{'&'.join(['a=1'] * number)}"
             assert await status_of(server, socket(server, path=address)) == status, (path, number)
+
+    assert is_in_order(server)
+
+
+async def test_a_form_that_is_none_is_answered_by_the_application(server):
+    for body in (part(b"name*=utf-8''x"), part(b"name=x", b"Content-Type: multipart/mixed; boundary=b"), b"no parts"):
+        assert await status_of(server, form(b"multipart/form-data; boundary=b", body)) == 403, body  # it has no token
 
     assert is_in_order(server)

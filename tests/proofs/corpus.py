@@ -263,6 +263,17 @@ def request(line=b"GET /chat/ HTTP/1.1", *headers, body=b"", host=True):
     return b"\r\n".join([line, *own, *headers, b"Connection: close", b"", b""]) + body
 
 
+def form(kind, body, *headers):
+    """A form of this Content-Type."""
+    return request(POST, b"Content-Type: " + kind, b"Content-Length: %d" % len(body), *headers, body=body)
+
+
+def part(fields, *headers):
+    """The body of a form in parts that has one."""
+    head = b"\r\n".join([b"--b", b"Content-Disposition: form-data; " + fields, *headers, b"", b""])
+    return head + b"x\r\n--b--\r\n"
+
+
 POST = b"POST /sign-in/ HTTP/1.1"
 SOCKET = (
     b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",
@@ -318,6 +329,8 @@ RAW_REQUESTS = {
     "pieces of no size": request(POST, b"Transfer-Encoding: chunked", body=b"zz\r\na=b\r\n0\r\n\r\n"),
     "a piece of 2^62": request(POST, b"Transfer-Encoding: chunked", body=b"4000000000000000\r\na=b"),
     "an unknown encoding": request(POST, b"Transfer-Encoding: gzip, chunked", body=b"3\r\na=b\r\n0\r\n\r\n"),
+    "a part with a name in pieces": form(b"multipart/form-data; boundary=b", part(b"name*=utf-8''x")),
+    "a form without parts": form(b"multipart/form-data; boundary=b", b"a=b"),
     "a socket without a key": request(b"GET /ws/chat/ HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"),
     "a socket of an old version": request(
         b"GET /ws/chat/ HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 3",
