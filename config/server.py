@@ -97,6 +97,13 @@ class PromptChannel(http.HTTPChannel):  # type: ignore[misc]
         self._stop_waiting()
         super().allHeadersReceived()
 
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:  # a length of more digits than Python reads
+            self._respondToBadRequestAndDisconnect()
+            return False
+
     def connectionLost(self, reason: Any) -> None:
         self._stop_waiting()
         super().connectionLost(reason)

@@ -1,6 +1,6 @@
 """Requests that no browser of ours sends: the server believes nothing of them, and answers them in order."""
 
-from tests.proofs.corpus import form, part, request
+from tests.proofs.corpus import POST, form, part, request
 from tests.proofs.raw import handshake, is_in_order, line_to
 
 
@@ -60,3 +60,9 @@ async def test_a_form_that_is_none_is_answered_by_the_application(server):
         assert await status_of(server, form(b"multipart/form-data; boundary=b", body)) == 403, body  # it has no token
 
     assert is_in_order(server)
+
+
+async def test_a_length_beyond_all_measure_is_refused(portal):
+    assert await status_of(portal, request(POST, b"Content-Length: " + b"9" * 5_000, body=b"a=b")) == 400
+
+    assert is_in_order(portal)

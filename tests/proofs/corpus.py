@@ -324,6 +324,7 @@ RAW_REQUESTS = {
     "a length with a sign": request(POST, b"Content-Length: +3", body=b"a=b"),
     "a length that is none": request(POST, b"Content-Length: many", body=b"a=b"),
     "a length of 2^62": request(POST, b"Content-Length: %d" % 2**62, body=b"a=b"),
+    "a length of 5,000 digits": request(POST, b"Content-Length: " + b"9" * 5_000, body=b"a=b"),
     "half a body": request(POST, b"Content-Length: 500", body=b"a=b"),
     "pieces and a length": request(POST, b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"0\r\n\r\na=b"),
     "pieces of no size": request(POST, b"Transfer-Encoding: chunked", body=b"zz\r\na=b\r\n0\r\n\r\n"),
