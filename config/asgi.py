@@ -2,10 +2,10 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-pages = get_asgi_application()  # sets Django up, before anything imports a model
+django.setup(set_prefix=False)  # before anything imports a model
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -14,6 +14,7 @@ from django.urls import re_path  # noqa: E402
 
 from config.lifespan import lifespan  # noqa: E402
 from config.origin import OwnOriginOnly  # noqa: E402
+from config.requests import Pages  # noqa: E402
 from conversations.consumers import websocket_urls  # noqa: E402
 
 # Without it the router raises, and a socket to nowhere would be our own fault.
@@ -21,7 +22,7 @@ nowhere = re_path("", WebsocketDenier.as_asgi())
 
 application = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": Pages(),
         "websocket": OwnOriginOnly(AuthMiddlewareStack(URLRouter([*websocket_urls, nowhere]))),
         "lifespan": lifespan,
     }

@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 from daphne.http_protocol import WebRequest, http
 from daphne.ws_protocol import WebSocketProtocol
-from django.conf import settings
 from twisted.internet import defer, reactor, tcp
 
 from config import background
+from config.guards import guards
 
 logger = logging.getLogger("config.server")
 
@@ -31,21 +31,6 @@ REQUESTS_SECONDS = 6.0
 BACKGROUND_SECONDS = 2.5
 # "Service restart": every browser script takes it as a reason to come back.
 COME_BACK = 1012
-
-
-def guards() -> list[tuple[str, str]]:
-    """The headers of an answer that is written below the middleware: nothing in it may run, be framed or be kept."""
-    headers = [
-        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
-    ]
-    if settings.SECURE_HSTS_SECONDS:
-        age = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
-        headers.append(("Strict-Transport-Security", age))
-    return headers
 
 
 def last_answer(status: str) -> bytes:

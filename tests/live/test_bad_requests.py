@@ -62,6 +62,28 @@ async def test_a_form_that_is_none_is_answered_by_the_application(server):
     assert is_in_order(server)
 
 
+TOKEN = (b"Cookie: csrftoken=" + b"a" * 32, b"X-CSRFToken: " + b"a" * 32)
+NO_ENCODINGS = [
+    b"charset*=nosuch''x", b"charset*=undefined''x", b"charset*=idna''%ff..", b"charset*=utf-8''%00", b"a*; a*0",
+    b"a*" + b"9" * 5_000 + b"=x",
+]  # fmt: skip
+
+
+async def test_an_encoding_that_there_is_not_is_refused(server):
+    for encoding in NO_ENCODINGS:
+        assert await status_of(server, page(b"/chat/", b"Content-Type: text/html; " + encoding)) == 400, encoding
+    for encoding in (b"hex", b"undefined", b"punycode", b"utf-16"):
+        kind = b"multipart/form-data; boundary=b; charset=" + encoding
+        assert await status_of(server, form(kind, part(b"name=username"), *TOKEN)) == 400, encoding
+    assert await status_of(server, form(b"multipart/form-data; boundary=b; charset=UTF-8", b"", *TOKEN)) == 200
+
+    assert is_in_order(server)
+
+
+async def test_a_part_whose_name_contradicts_itself_is_refused(server):
+    assert await status_of(server, form(b"multipart/form-data; boundary=b", part(b"name*; name*0"), *TOKEN)) == 400
+
+
 async def test_a_length_beyond_all_measure_is_refused(portal):
     assert await status_of(portal, request(POST, b"Content-Length: " + b"9" * 5_000, body=b"a=b")) == 400
 
