@@ -76,10 +76,12 @@ async def live_with_faults(portal, planted):
         await desk.say(f"Note {word('reply')}", talk.id)
         await chat.send("post", key=word("a bad key") + "!", text=word("a message with a bad key"))
         await chat.socket.send(json.dumps({"do": word("an unknown command")}))
-        await chat.send("post", key=secrets.token_hex(8), text=f"forbidden {word('a message that was refused')}")
+        refused = [f"forbidden {word('a message that was refused')}", "", word("its third line"), word("its last line")]
+        await chat.send("post", key=secrets.token_hex(8), text="\n".join(refused))
         await desk.until_line(3)
         await chat.until_closed()
-    form = f"text=forbidden+{word('a form that was refused')}&key={secrets.token_hex(8)}&csrfmiddlewaretoken="
+    form = f"text=forbidden+{word('a form that was refused')}%0A{word('its second line')}"
+    form += f"&key={secrets.token_hex(8)}&csrfmiddlewaretoken="
     token = "a" * 32
     cookie = f"{talk.visitor_cookie}; csrftoken={token}"
     address = f"{portal.url}/chat/current/messages/"
