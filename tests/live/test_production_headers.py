@@ -35,12 +35,20 @@ class Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def answer(address, cookie=""):
-    headers = {**BY_PROXY, "Cookie": cookie}
+def answer(address, cookie="", **headers):
+    headers = {**BY_PROXY, "Cookie": cookie, **headers}
     try:
         return urllib.request.build_opener(Stay).open(urllib.request.Request(address, headers=headers), timeout=20)
     except urllib.error.HTTPError as refusal:
         return refusal
+
+
+def is_guarded(headers):
+    """Whether nothing of an answer may run, be framed or be taken for something else, and it is told to nobody."""
+    policy = headers.get("Content-Security-Policy", "")
+    company = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
+    is_strict = "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+    return is_strict and all(headers[name] == value for name, value in company.items())
 
 
 class ProductionPortal(Portal):
@@ -66,13 +74,18 @@ def test_every_answer_carries_the_headers(in_production):
         for address in addresses:
             with answer(in_production.url + address, cookie) as response:
                 headers = response.headers
-            assert "default-src 'none'" in headers["Content-Security-Policy"], address
-            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], address
-            assert "unsafe" not in headers["Content-Security-Policy"], address
+            assert is_guarded(headers), (address, headers.items())
             assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload", address
-            assert headers["X-Content-Type-Options"] == "nosniff", address
-            assert headers["Referrer-Policy"] == "same-origin", address
-            assert headers["X-Frame-Options"] == "DENY" or address.startswith("/static/"), address
+
+
+def test_who_came_without_https_or_to_another_host_gets_the_headers_too(in_production):
+    plain = {"X-Forwarded-Proto": "http"}
+    elsewhere = {"Host": "elsewhere.example.com"}
+    for status, headers in ((301, plain), (400, {**plain, **elsewhere}), (400, elsewhere)):
+        with answer(f"{in_production.url}/chat/", **headers) as response:
+            assert response.status == status
+            assert is_guarded(response.headers), (headers, response.headers.items())
+            assert ("Strict-Transport-Security" in response.headers) == (headers == elsewhere)
 
 
 class Browser:

@@ -91,6 +91,7 @@ def test_static_files_and_refusals_carry_them_too(client):
     for response in (refused, missing, token, script):
         assert directives(response)["default-src"] == {"'none'"}
         assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["X-Frame-Options"] == "DENY"
 
 
 def breaks(*arguments, **named):
@@ -128,6 +129,7 @@ def test_what_is_refused_or_breaks_carries_them_too(client, settings, monkeypatc
         assert directives(response)["frame-ancestors"] == {"'none'"}, status
         assert response["X-Content-Type-Options"] == "nosniff", status
         assert response["Referrer-Policy"] == "same-origin", status
+        assert response["X-Frame-Options"] == "DENY", status
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own():
@@ -176,6 +178,15 @@ def test_links_out_of_a_thread_tell_nothing_about_us():
 def test_https_is_demanded_where_the_portal_has_it(settings, client):
     settings.SECURE_SSL_REDIRECT = True
 
-    response = client.get("/chat/")
+    moved = client.get("/chat/")
+    nowhere = client.get("/chat/", headers={"Host": "elsewhere.example.com"})
 
-    assert response["Location"] == "https://testserver/chat/"
+    assert (moved.status_code, moved["Location"]) == (301, "https://testserver/chat/")
+    assert nowhere.status_code == 400
+    for response in (moved, nowhere):
+        assert directives(response)["default-src"] == {"'none'"}
+        assert directives(response)["frame-ancestors"] == {"'none'"}
+        assert response["X-Frame-Options"] == "DENY"
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["Referrer-Policy"] == response["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "Strict-Transport-Security" not in response  # over http it would mean nothing
