@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agents.states import AgentState
+from config.guards import guards
 from config.sessions import SessionStore
 from conversations.views import chat
 from tests import make
@@ -130,6 +131,15 @@ def test_what_is_refused_or_breaks_carries_them_too(client, settings, monkeypatc
         assert response["X-Content-Type-Options"] == "nosniff", status
         assert response["Referrer-Policy"] == "same-origin", status
         assert response["X-Frame-Options"] == "DENY", status
+
+
+def test_the_proxy_of_the_documentation_gives_static_files_the_headers_too(settings):
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    text = (settings.BASE_DIR / "docs" / "deployment.md").read_text(encoding="utf-8")
+    block = text.partition("location /static/ {")[2].partition("}")[0]
+
+    given = dict(re.findall(r'add_header (\S+) "(.*)" always;', block))
+    assert given == {name: value for name, value in guards() if name != "Cache-Control"}
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own():
