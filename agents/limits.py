@@ -1,5 +1,7 @@
 """How often anybody may try to sign in."""
 
+import unicodedata
+
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -7,6 +9,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from config.rates import check_everywhere, forgive_everywhere
 
 SENTENCE = _("Too many tries to sign in. Try again in %(seconds)s seconds.")
+LONGEST_NAME = 150
 TRIES_PER_ADDRESS = 20  # so many agents may come to work behind one address
 
 
@@ -31,4 +34,8 @@ def _per_name() -> RateLimitItem:
 
 
 def _name(address: str, username: str) -> tuple[str, str, str]:
-    return ("sign-in", address, username.casefold()[:150])
+    """One count for each account: in all spellings that the form takes for its name, and in those nearly so."""
+    name = username.strip()
+    if len(name) <= LONGEST_NAME:  # as in the form; a longer one is nobody's, and slow to normalise
+        name = unicodedata.normalize("NFKC", name)
+    return ("sign-in", address, name.casefold()[:LONGEST_NAME])

@@ -1,5 +1,6 @@
 """Signing in and out, where it leads, and the language of the staff."""
 
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -85,6 +86,30 @@ def test_who_tries_too_often_is_told_when_to_try_again_and_the_others_are_let_in
     assert page.one("input", name="username")["value"] == "Lucia"
     assert PASSWORD not in right.content.decode()
     assert other["Location"] == elsewhere["Location"] == HOME
+
+
+def test_a_name_is_counted_once_in_all_the_spellings_that_sign_its_agent_in(lucia, settings):
+    spellings = ["lucia", " lucia", "lucia\t", "\u3000lucia", "ｌｕcia", "ℓucia"]
+    settings.SIGN_INS_PER_MINUTE = len(spellings)
+    here = {"REMOTE_ADDR": somewhere()}
+    right = [Client().post(SIGN_IN, {"username": name, "password": PASSWORD}, **here) for name in spellings]
+    wrong = [Client().post(SIGN_IN, {"username": name, "password": "wrong"}, **here) for name in spellings]
+    more = [Client().post(SIGN_IN, {"username": name, "password": "wrong"}, **here) for name in [*spellings, "LUCIA"]]
+
+    assert {response.status_code for response in right} == {302}
+    assert {response.status_code for response in wrong} == {200}
+    assert {response.status_code for response in more} == {429}
+
+
+def test_a_name_of_endless_marks_is_counted_at_once(lucia, settings):
+    settings.SIGN_INS_PER_MINUTE = 1
+    here = {"REMOTE_ADDR": somewhere()}
+    endless = "\u0301\u0316" * 150_000
+    began = time.monotonic()
+    statuses = [Client().post(SIGN_IN, {"username": endless, "password": "wrong"}, **here).status_code for _ in "12"]
+
+    assert statuses == [200, 429]
+    assert time.monotonic() - began < 5
 
 
 def test_who_knows_the_password_is_never_slowed_down(lucia, settings):
