@@ -17,7 +17,7 @@ offers = Counter("livedesk_offers", "Offers that ended in this process, by outco
 messages = Counter("livedesk_messages", "Messages stored by this process.", registry=registry)
 delivery = Histogram(
     "livedesk_delivery_seconds",
-    "From the moment a message was stored to its sending to a page of this process.",
+    "From the moment a message was stored to its sending to a page of this process that showed its thread then.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
     registry=registry,
 )

@@ -69,6 +69,7 @@ class Page:
         self.pages = pages
         self.language = language
         self.sent = sent  # the number of the last line that this page has
+        self._since = pages.now()  # that it shows its thread
         self.shown: dict[str, str] = {}
         self._send = send
         self.marks = Marks()
@@ -202,7 +203,8 @@ class Page:
             return
         await self._send(lines_frame(conversation_id, fresh, self.audience, self.language))
         self.sent = fresh[-1].number
-        metrics.delivery.observe(max(0.0, (self.pages.now() - fresh[-1].created_at).total_seconds()))
+        if fresh[-1].created_at >= self._since:  # what was written before nobody waited for here
+            metrics.delivery.observe(max(0.0, (self.pages.now() - fresh[-1].created_at).total_seconds()))
 
     async def _show_fragments(self, drawn: dict[str, str]) -> None:
         """Send the fragments that differ from what the page shows."""
@@ -288,6 +290,7 @@ class DeskPage(Page):
     def open(self, conversation_id: int | None, sent: int) -> None:
         """The page shows another conversation now, up to this number."""
         self.open_id, self.sent, self.marks = conversation_id, sent, Marks()
+        self._since = self.pages.now()
         for name in ("panel", "composer", "customer", "closing"):
             self.shown.pop(name, None)
         self.make_stale()
