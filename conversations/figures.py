@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from django.db import DatabaseError
-from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from prometheus_client.core import GaugeMetricFamily
 
 from agents.models import Agent
@@ -41,10 +41,11 @@ def _queues() -> list[Metric]:
     )
     active = GaugeMetricFamily("livedesk_active", "Conversations that are served.", labels=["queue"])
     now = database_now()
-    open_ones = Conversation.objects.filter(state__in=(State.WAITING, State.ACTIVE)).order_by()
+    open_ones = Conversation.objects.exclude(state=State.CLOSED).order_by()
     rows = open_ones.values("queue", "state").annotate(n=Count("pk"), first=Min("queued_at"))
     found = {(row["queue"], row["state"]): row for row in rows}
-    for queue in Queue.objects.filter(is_in_use=True).order_by("slug"):
+    unfinished = {queue for queue, _state in found}  # in a queue that takes no more there may still be some
+    for queue in Queue.objects.filter(Q(is_in_use=True) | Q(pk__in=unfinished)).order_by("slug"):
         row = found.get((queue.pk, State.WAITING))
         waiting.add_metric([queue.slug], row["n"] if row else 0)
         longest.add_metric([queue.slug], (now - row["first"]).total_seconds() if row else 0)
