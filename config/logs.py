@@ -43,6 +43,16 @@ class BelongsTo(logging.Filter):
         return True
 
 
+class TheirFault(logging.Filter):
+    """What somebody sent wrong is a line: with a traceback for each, anybody could bury what matters."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if 400 <= getattr(record, "status_code", 0) < 500:
+            record.exc_info = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 class DiscreetFormatter(logging.Formatter):
     """Says what went wrong, and nothing of the rows in which it did."""
 

@@ -145,6 +145,7 @@ LOGGING = {
     "filters": {
         "belongs_to": {"()": "config.logs.BelongsTo"},
         "not_of_probes": {"()": "config.probes.NotOfProbes"},
+        "their_fault": {"()": "config.logs.TheirFault"},
     },
     "formatters": {
         "line": {
@@ -157,7 +158,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": environment.choice("LOG_FORMAT", {"line", "json"}, default="line" if EMBEDDED else "json"),
-            "filters": ["belongs_to"],
+            "filters": ["belongs_to", "their_fault"],
         }
     },
     "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", default="INFO").upper()},

@@ -7,7 +7,7 @@ import sys
 import pytest
 from django.db import IntegrityError
 
-from config.logs import JsonFormatter, PlainFormatter
+from config.logs import JsonFormatter, PlainFormatter, TheirFault
 
 REFUSED = """new row for relation "conversations_message" violates check constraint "planted"
 DETAIL:  Failing row contains (7, first words,
@@ -70,3 +70,14 @@ def test_what_repeats_no_row_is_logged_as_it_is(kind):
 
     assert "Failed: no DETAIL: of a row\nand a second line" in text
     assert "IntegrityError: no DETAIL: of a row\nand a second line" in text
+
+
+@pytest.mark.parametrize("status, lines", [(400, 1), (413, 1), (500, 5), (None, 5)])
+def test_what_somebody_sent_wrong_is_a_line(status, lines):
+    record = record_of("too many fields")
+    if status:
+        record.status_code = status
+
+    assert TheirFault().filter(record)
+    assert min(len(PlainFormatter().format(record).splitlines()), 5) == lines
+    assert record.levelname == ("WARNING" if lines == 1 else "ERROR")

@@ -83,6 +83,17 @@ async def test_an_encoding_that_there_is_not_is_refused(server):
 async def test_a_part_whose_name_contradicts_itself_is_refused(server):
     assert await status_of(server, form(b"multipart/form-data; boundary=b", part(b"name*; name*0"), *TOKEN)) == 400
 
+    assert is_in_order(server)
+
+
+async def test_more_fields_than_django_takes_are_a_line_in_the_log(portal):
+    many = b"&".join([b"a=1"] * 1_001)
+    assert await status_of(portal, page(b"/sign-in/?" + many)) == 400
+    assert await status_of(portal, form(b"application/x-www-form-urlencoded", many, *TOKEN)) == 400
+
+    assert is_in_order(portal)
+    assert portal.log().count("The number of GET/POST parameters exceeded") == 2
+
 
 async def test_a_length_beyond_all_measure_is_refused(portal):
     assert await status_of(portal, request(POST, b"Content-Length: " + b"9" * 5_000, body=b"a=b")) == 400

@@ -305,6 +305,7 @@ RAW_REQUESTS = {
     "an address upwards, escaped": request(b"GET /static/%2e%2e/%2e%2e/etc/passwd HTTP/1.1"),
     "a number beyond all measure": request(b"GET /desk/conversations/" + b"8" * 5_000 + b"/ HTTP/1.1"),
     "a query of 3,000 fields": request(b"GET /chat/?" + b"&".join([b"a=1"] * 3_000) + b" HTTP/1.1"),
+    "a query of 3,000 fields that is read": request(b"GET /sign-in/?" + b"&".join([b"a=1"] * 3_000) + b" HTTP/1.1"),
     "a header of 70 kB": request(b"GET /chat/ HTTP/1.1", b"X-Long: " + LONG),
     "70 kB of headers": request(b"GET /chat/ HTTP/1.1", *[b"X-%d: " % n + b"x" * 100 for n in range(700)]),
     "a cookie of 70 kB": request(b"GET /chat/ HTTP/1.1", b"Cookie: sessionid=" + LONG),
