@@ -35,12 +35,10 @@ def impatiently() -> Iterator[None]:
     A transaction for work that others are waiting behind, and that can be done a second later as well: it waits for a
     lock no longer than a blink, then raises Busy.
 
-    On SQLite there are no locks of rows.
+    SQLite has no locks of rows: there the transaction itself waits until it is its turn to write.
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
     with waiting(), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{BLINK}'")
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{BLINK}'")
         yield

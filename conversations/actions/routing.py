@@ -4,7 +4,6 @@ import datetime as dt
 import heapq
 from collections import Counter
 
-from django.db import transaction
 from django.db.models import (
     Exists,
     ExpressionWrapper,
@@ -47,9 +46,7 @@ def route(most: int | None = None) -> int:
     while made != most and lines:
         _head, queue_id = heapq.heappop(lines)
         try:
-            with impatiently():
-                is_offered = offer_next(queue_id)
-            if not is_offered:
+            if not offer_next(queue_id):
                 continue  # another router serves it, or there is nobody to ask for whoever stands first
             made += 1
         except (AgentFull, AgentNotAvailable, Busy):
@@ -62,15 +59,19 @@ def route(most: int | None = None) -> int:
     return made
 
 
-@transaction.atomic
 def offer_next(queue_id: int) -> bool:
     """
     Offer the first of the queue's line to the member who should be asked next; False when there is nobody to ask.
 
     One router at a time serves a queue: its row is the lock of its line, so that the order holds however many route.
     Nobody waits for it, and who is being written to in this very moment is passed over. Raises AgentFull or
-    AgentNotAvailable when the member was taken since we looked.
+    AgentNotAvailable when the member was taken since we looked, and Busy when somebody holds his row.
     """
+    with impatiently():
+        return _offer_next(queue_id)
+
+
+def _offer_next(queue_id: int) -> bool:
     queue = Queue.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=queue_id).first()
     if queue is None:
         return False

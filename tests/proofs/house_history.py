@@ -16,7 +16,9 @@ class History:
     kills: int = 0
     kill_seconds: float = 0.0  # for so long a router died at every turn
     besides: list = field(default_factory=list)  # when the looker-on looked, and for how long somebody was forgotten
+    is_full: bool = False  # at the last look nobody waited beside a free place
     checks: int = 0  # moments in which all that always holds was looked at
+    rush_seconds: float = 0.0  # until the places that were all free at the beginning were taken
     logs: list = field(default_factory=list)
     began: float = 0.0
     ended: float = 0.0

@@ -16,7 +16,7 @@ class LookerOn:
     """Remembers since when each has waited and each agent has had a free place."""
 
     def __init__(self):
-        self.waiting_since, self.free_since, self.free = {}, {}, {}
+        self.waiting_since, self.free_since, self.free, self.pairs = {}, {}, {}, []
 
     def look(self, now):
         """For how long somebody has stood beside a free place by now; the longest of them, 0.0 if nobody does."""
@@ -27,7 +27,8 @@ class LookerOn:
             for agent, place in free.items()
         }
         self.free = free
-        since = [max(self.waiting_since[waits], self.free_since[agent]) for waits, agent in beside(waiting, free)]
+        self.pairs = beside(waiting, free)
+        since = [max(self.waiting_since[waits], self.free_since[agent]) for waits, agent in self.pairs]
         return (now - min(since)).total_seconds() if since else 0.0
 
 

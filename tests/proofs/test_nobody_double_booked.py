@@ -37,6 +37,7 @@ def test_a_house_in_which_routers_die_double_books_and_forgets_nobody(soak, seed
     print(f"{Conversation.objects.count()} conversations, {Offer.objects.count()} offers")
     print(f"{history.kills} routers killed, one of {history.kill_seconds / (history.kills or 1):.1f} s")
     print(f"{len(history.besides)} and {history.checks} moments looked at, {len(history.turns)} turns of routers")
+    print(f"all places taken {history.rush_seconds:.1f} s after everybody had come at once")
     print(f"longest free place beside somebody who waits {history.longest_beside:.2f} s", end=" ")
     print(f"(of that {history.longest_gap:.2f} s between two looks)")
     print(f"longest time without a router at work {history.longest_pause:.2f} s")
