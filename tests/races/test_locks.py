@@ -90,7 +90,8 @@ def test_who_waits_too_long_for_a_row_is_told_to_try_again(what):
             else:
                 closing.end(talk.pk, by=lucia)
     finally:
-        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")  # the connection goes back to the pool
 
 
 @on_postgresql
