@@ -83,9 +83,9 @@ class Connection {
   }
 
   #open() {
+    this.#isWaitingToOpen = false; // also while one still hangs: this pause is over, and the next poll sets another
     if (this.#socket || this.#status === "ended") return; // never two at once
     this.#forget("retry");
-    this.#isWaitingToOpen = false;
     const address = new URL(this.#options.socketUrl(), location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (this.#hasBeenOpen) address.searchParams.set("back", "1"); // the server counts who comes back

@@ -261,3 +261,39 @@ def test_without_sockets_the_pages_ask_and_post_and_say_so(talk):
     people.end(desk)
     people.finish(desk)
     expect(visitor.get_by_role("button", name="New conversation")).to_be_visible(timeout=20_000)
+
+
+def test_a_socket_that_is_never_answered_does_not_keep_a_page_on_asking(talk):
+    desk, _visitor = talk
+    sockets = []
+
+    def answer_all_but_one(socket):
+        sockets.append(socket)
+        if len(sockets) in (2, 3, 4):
+            socket.close(code=1011)
+        elif len(sockets) != 5:  # that one hangs: nobody lets it in, and nobody refuses it
+            socket.connect_to_server()
+
+    desk.route_web_socket(re.compile("/ws/desk/"), answer_all_but_one)
+    asked = []
+    desk.on("response", lambda response: asked.append(response) if "/desk/poll/" in response.url else None)
+    desk.clock.install()
+    desk.reload()
+    chip = desk.locator("#connection-chip")
+    expect(chip).to_have_attribute("data-status", "connected")
+    sockets[0].close(code=1012)
+    expect(chip).to_have_attribute("data-status", "polling", timeout=20_000)
+    people.until(desk, lambda: len(sockets) == 5, "Another socket is tried.")
+    desk.clock.pause_at(desk.evaluate("() => Date.now() / 1000 + 0.1"))
+    before = len(asked)
+
+    def asks_twice():
+        desk.clock.run_for(100)
+        return len(asked) >= before + 2
+
+    people.until(desk, asks_twice, "The page goes on asking while that socket hangs.")
+    desk.clock.run_for(5_000)  # the pause before the next socket passes in vain
+    desk.clock.run_for(10_000)  # the one that hangs is given up
+    desk.clock.resume()
+
+    expect(chip).to_have_attribute("data-status", "connected", timeout=20_000)
