@@ -165,7 +165,9 @@ function openConnection() {
       // That the connection of an ended chat ends is no news.
       showConnection(status === "ended" && !composer ? "connected" : status, detail);
       outbox.setStatus(status);
-      if (status === "connected") tellSeen();
+      if (status !== "connected") return;
+      receipts.again();
+      tellSeen();
     },
   });
 }

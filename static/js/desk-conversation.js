@@ -83,6 +83,11 @@ class OpenConversation {
     this.#receipts?.tell();
   }
 
+  /** The connection is a new one: what was told may be lost with the last. */
+  reconnected() {
+    this.#receipts?.again();
+  }
+
   close() {
     this.#receipts?.close();
     this.#receipts = null;

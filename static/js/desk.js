@@ -68,6 +68,7 @@ function showStatus(status, detail) {
   chip.dataset.status = status;
   for (const part of chip.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== status;
   outbox.setStatus(status);
+  if (status === "connected") current.reconnected();
   current.seen();
 }
 

@@ -4,8 +4,8 @@
  * openMarks(list) -> {take({delivered, read}), show()}: the words under one's own messages, from data-delivered and
  * data-read of the thread's <ol> and from `marks` frames, never back. In a run of own messages that are all as far, the
  * last one alone shows the word.
- * createReceipts({send(what, number), last(), isSeen()}) -> tell(): what this page has and what its person saw, told
- * to the server at most once a second.
+ * createReceipts({send(what, number), last(), isSeen()}) -> {tell(), again(), close()}: what this page has and what its
+ * person saw, told to the server at most once a second, and, after `again`, even if it was told before.
  */
 
 const TELL_EVERY = 1_000;
@@ -76,6 +76,11 @@ class Receipts {
       this.#timer = 0;
       this.tell();
     }, TELL_EVERY);
+  }
+
+  /** A new connection: what was told may be lost with the last one, and what is told twice moves no mark back. */
+  again() {
+    this.#got = this.#seen = 0;
   }
 
   close() {

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from conversations.models import Conversation
+from conversations.models import Conversation, Participant
 from tests import make
 from tests.browser import people
 from tests.browser.people import expect_thread
@@ -108,6 +108,38 @@ def test_an_answer_that_is_lost_with_its_connection_costs_nothing(talk):
     for page in (visitor, desk):
         expect_thread(page, "Where is my order?", "one", "two")
     assert len(lost) == 1
+
+
+@pytest.mark.parametrize("who", ["visitor", "agent"])
+def test_what_was_seen_is_told_again_when_it_was_lost_with_its_connection(talk, who):
+    desk, visitor = talk
+    page, box = (visitor, people.reply_box(desk)) if who == "visitor" else (desk, people.message_box(visitor))
+    before, lost = Conversation.objects.get().last_number, []
+
+    def lose_the_first_mark(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(text):
+            frame = json.loads(text)
+            if not lost and frame["do"] == "seen" and frame["number"] > before:
+                lost.append(frame["number"])
+                socket.close(code=1012)
+            else:
+                server.send(text)
+
+        socket.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/ws/"), lose_the_first_mark)
+    page.reload()
+    people.write(box, "Let me see")
+
+    people.until(page, lambda: lost, "A mark is lost.")
+    people.until(page, lambda: seen_by(who) == lost[0], "The mark is told again.")
+
+
+def seen_by(who):
+    """Up to which number the visitor or the agent saw the thread."""
+    return Conversation.objects.get().visitor_read_number if who == "visitor" else Participant.objects.get().read_number
 
 
 def test_a_server_that_dies_and_comes_back_loses_and_doubles_nothing(talk, portal):
