@@ -15,7 +15,7 @@ from typing import Any
 from config import metrics
 from config.health import health
 from config.live import Hub
-from config.threads import in_thread
+from config.threads import in_thread, keepers
 from conversations import groups
 from conversations.actions import deadlines, routing
 
@@ -54,7 +54,7 @@ class Router:
         self._rung.clear()
         began = time.monotonic()
         is_sweep = began >= self._swept_at + SOONEST_SWEEP_SECONDS
-        made = await in_thread(work)(is_sweep=is_sweep)
+        made = await in_thread(work, pool=keepers)(is_sweep=is_sweep)
         now = time.monotonic()
         if is_sweep:
             self._swept_at = now

@@ -19,7 +19,7 @@ from agents import actions as agent_actions
 from agents.models import Agent
 from config.clock import database_now
 from config.live import Hub
-from config.threads import in_thread
+from config.threads import in_thread, keepers
 from conversations.actions import presence
 from conversations.actions.reading import Marks
 from conversations.fragments import Desk
@@ -95,7 +95,7 @@ class Watch:
         """Renew the leases of everybody whose page is open here, until cancelled."""
         while True:
             rights = [_right(page) for pages in self._pages.desks.values() for page in pages]
-            now = await in_thread(renew)(rights, list(self._pages.visitors))
+            now = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
             self._pages.clock_lead = now - timezone.now()
             await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
 
@@ -103,7 +103,7 @@ class Watch:
         # A page that opens while we look is new enough: what was found says nothing about it.
         desks = [page for pages in self._pages.desks.values() for page in pages]
         keys = [page.session_key for page in desks]
-        found = await in_thread(look)(list(self._pages.visitors), list(self._pages.desks), keys)
+        found = await in_thread(look, pool=keepers)(list(self._pages.visitors), list(self._pages.desks), keys)
         # What was just written has rung for its pages, and they need a moment; a page may also be ahead of the look.
         await asyncio.sleep(SETTLING_SECONDS)
         for conversation_id, known in found.conversations.items():
