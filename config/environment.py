@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config.threads import KEPT_CONNECTIONS
+
 # A server that lost its power in the middle of a transaction holds its rows until the database gives it up.
 SESSION_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 ENGINES = {
@@ -99,11 +101,10 @@ class Environment:
         return {**found, **(SQLITE if engine == "sqlite" else self._postgresql(found))}
 
     def _postgresql(self, found: dict[str, object]) -> dict[str, object]:
-        size = self.number("DATABASE_POOL", 20, lowest=4, highest=500)
+        size = self.number("DATABASE_POOL", 20, lowest=KEPT_CONNECTIONS + FEWEST_FOR_REQUESTS, highest=500)
         options = dict(found.get("OPTIONS") or {})  # type: ignore[call-overload]
-        options["options"] = (
-            f"{SESSION_OPTIONS} {options.get('options', '')}".strip()
-        )  # who names others has the last word
+        # Who names others has the last word.
+        options["options"] = f"{SESSION_OPTIONS} {options.get('options', '')}".strip()
         options["pool"] = {
             "min_size": 1,
             "max_size": size,
@@ -156,6 +157,9 @@ class Environment:
             raise ImproperlyConfigured("REDIS_URL cannot be read; it looks like redis://127.0.0.1:6379/0.")
         return url
 
+
+# What the process's own threads do not keep; with none left, every page waits ten seconds and then fails.
+FEWEST_FOR_REQUESTS = 4
 
 # By itself the pool waits twice as long after each try, up to minutes: the portal would stay away after its database.
 RECONNECT_SECONDS = 2.0

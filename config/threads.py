@@ -26,6 +26,7 @@ readers = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
 # For the router, the safety poll and the leases: behind the pages of a whole house that comes back they would be late.
 keepers = ThreadPoolExecutor(KEEPERS, thread_name_prefix="keeper")
+KEPT_CONNECTIONS = THREADS + 1 + KEEPERS
 
 
 def in_thread(function: Callable[P, T], *, pool: ThreadPoolExecutor = readers) -> Callable[P, Awaitable[T]]:

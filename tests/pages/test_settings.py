@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from config.environment import FEWEST_FOR_REQUESTS
+from config.threads import KEPT_CONNECTIONS
 from tests.portals import ROOT
 
 GOOD = {
@@ -44,7 +46,8 @@ def test_a_complete_environment_is_enough():
         ("REDIS_URL", "http://redis.example.com", "REDIS_URL cannot be read; it looks like"),
         ("DEBUG", "perhaps", "DEBUG is 'perhaps'; it takes 1 or 0."),
         ("MESSAGES_PER_MINUTE", "0", "MESSAGES_PER_MINUTE is '0'; it takes a whole number from 1 to 100000."),
-        ("DATABASE_POOL", "many", "DATABASE_POOL is 'many'; it takes a whole number from 4 to 500."),
+        ("DATABASE_POOL", "many", "DATABASE_POOL is 'many'; it takes a whole number from 13 to 500."),
+        ("DATABASE_POOL", "12", "DATABASE_POOL is '12'; it takes a whole number from 13 to 500."),
     ],
 )
 def test_a_missing_or_wrong_setting_is_one_sentence(name, value, sentence):
@@ -54,6 +57,10 @@ def test_a_missing_or_wrong_setting_is_one_sentence(name, value, sentence):
     assert loaded.returncode == 1
     assert last.startswith(f"django.core.exceptions.ImproperlyConfigured: {sentence}")
     assert "password" not in last.replace("livedesk:password@db.example.com", "")
+
+
+def test_the_smallest_pool_has_connections_for_all_threads_and_some_requests():
+    assert load(**GOOD, DATABASE_POOL=str(KEPT_CONNECTIONS + FEWEST_FOR_REQUESTS)).returncode == 0
 
 
 def test_embedded_needs_nothing_and_keeps_its_own_key(tmp_path):
