@@ -35,6 +35,7 @@ from conversations.page import DeskPage, Page, VisitorPage
 from conversations.pages import current_pages
 from conversations.returns import count_return
 from conversations.states import MessageKind, Party
+from conversations.watch import right_of, rightful
 
 logger = logging.getLogger(__name__)
 
@@ -283,7 +284,8 @@ class DeskConsumer(LiveConsumer):
         page.keep_right(self.scope["session"].session_key, (agent.password, agent.session_epoch), self._revoke)
         self.page = page
         pages.add(page)
-        await in_thread(agent_actions.desks_seen)([agent.pk])
+        # A supervisor may have signed him out since his socket was let in.
+        await in_thread(agent_actions.desks_seen)([agent.pk], may_return=lambda: rightful([right_of(page)]))
         return None
 
     async def _revoke(self) -> None:

@@ -94,7 +94,7 @@ class Watch:
     async def beat(self) -> None:
         """Renew the leases of everybody whose page is open here, until cancelled."""
         while True:
-            rights = [_right(page) for pages in self._pages.desks.values() for page in pages]
+            rights = [right_of(page) for pages in self._pages.desks.values() for page in pages]
             now = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
             self._pages.clock_lead = now - timezone.now()
             await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
@@ -113,7 +113,7 @@ class Watch:
         for page in desks:
             if page not in self._pages.desks.get(page.agent_id, ()):
                 continue  # closed since
-            if not found.holds(_right(page)):
+            if not found.holds(right_of(page)):
                 await page.revoke()
             elif page.desk is None or not known_of(page.desk).covers(found.desks[page.agent_id]):
                 page.make_stale()
@@ -152,7 +152,8 @@ def _alive(session_keys: list[str]) -> set[str]:
     return set(alive.values_list("session_key", flat=True))
 
 
-def _right(page: DeskPage) -> Right:
+def right_of(page: DeskPage) -> Right:
+    """By what this page is open."""
     return page.agent_id, page.session_key, page.credentials
 
 

@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from agents import actions as agent_actions
 from agents.models import Agent
+from agents.states import AgentState
 from conversations import watch
 from conversations.actions import transfers
 from tests import make
@@ -97,6 +98,27 @@ async def test_an_agent_who_lost_the_right_loses_the_socket_within_five_seconds(
         assert await desk_too.until_closed(REVOKED_SECONDS) == 4401
     async with talk.desk(portal) as back:
         assert await back.until_closed() == 4401
+
+
+async def test_an_agent_who_is_signed_out_while_his_desk_opens_stays_signed_out(here, monkeypatch):
+    desks_seen, is_let_in, may_go_on = agent_actions.desks_seen, threading.Event(), threading.Event()
+    talk = await in_database(Talk)
+
+    def seen_late(*arguments, **named):
+        is_let_in.set()
+        may_go_on.wait(10)
+        desks_seen(*arguments, **named)
+
+    monkeypatch.setattr(agent_actions, "desks_seen", seen_late)
+    async with talk.desk(here) as desk:
+        await asyncio.to_thread(is_let_in.wait, 10)
+        await in_database(sign_out_by_supervisor, talk)
+        may_go_on.set()
+
+        assert await desk.until_closed(REVOKED_SECONDS) == 4401
+
+    await in_database(talk.agent.refresh_from_db)
+    assert talk.agent.state == AgentState.OFFLINE
 
 
 async def test_signing_out_in_one_browser_leaves_the_other_one_open(portal):
