@@ -29,9 +29,10 @@ from conversations.actions import presence
 from conversations.actions.files import clean_handles
 from conversations.actions.messaging import KEY, Draft, Posted
 from conversations.actions.reading import Mark
+from conversations.desk_page import DeskPage
 from conversations.frames import posted_frame, reload_frame
 from conversations.models import Conversation
-from conversations.page import DeskPage, Page, VisitorPage
+from conversations.page import Page, VisitorPage
 from conversations.pages import current_pages
 from conversations.returns import count_return
 from conversations.states import MessageKind, Party

@@ -1,5 +1,5 @@
 """
-An open page, kept in step with the database.
+An open page, kept in step with the database; the visitor's is here, the agent's in desk_page.py.
 
 A page joins its groups first and reads second. Rings mark what is stale; one task per page does the reading and the
 sending, in order. What a page was sent is remembered, so that a change goes out once and an unchanged part never.
@@ -10,29 +10,17 @@ import contextlib
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Protocol
 
 from config import metrics
 from config.live import Hub, Ring
 from config.threads import in_thread
-from conversations import groups
 from conversations.actions.reading import Marks
 from conversations.errors import Gone
-from conversations.fragments import Desk
 from conversations.frames import Frame, lines_frame, marks_frame, reload_frame
 from conversations.line import Line
 from conversations.models import Message
-from conversations.snapshots import (
-    DeskView,
-    VisitorView,
-    draw_task,
-    missing_lines,
-    missing_lines_of_visitor,
-    notice_of,
-    view_of_desk,
-    view_of_visitor,
-)
+from conversations.snapshots import VisitorView, missing_lines_of_visitor, view_of_visitor
 from conversations.states import State
 from conversations.thread import Audience
 
@@ -259,140 +247,3 @@ class VisitorPage(Page):
         """The line of this page's queue was counted anew."""
         self._is_stale = True
         self._wake.set()
-
-
-class DeskPage(Page):
-    """An agent's desk: his state, requests and tasks, and the conversation that is open on this page."""
-
-    audience = Audience.AGENTS
-
-    def __init__(self, pages: House, send: Send, language: str, sent: int, agent_id: int, open_id: int | None) -> None:
-        super().__init__(pages, send, language, sent)
-        self.agent_id = agent_id
-        self.open_id = open_id
-        self.desk: Desk | None = None
-        self.session_key = ""
-        self.credentials = ("", 0)
-        self._revoke: Callable[[], Awaitable[None]] | None = None
-        self._heard: set[str] = set()
-        self._rows: set[int] = set()
-        self._told: list[int] = []
-
-    def keep_right(self, session_key: str, credentials: tuple[str, int], revoke: Callable[[], Awaitable[None]]) -> None:
-        """Remember by what right the page is open, and how to close it when that right ends."""
-        self.session_key, self.credentials, self._revoke = session_key, credentials, revoke
-
-    async def revoke(self) -> None:
-        """The agent signed out, was signed out, or may not sign in any more."""
-        if self._revoke is not None:
-            await self._revoke()
-
-    def open(self, conversation_id: int | None, sent: int) -> None:
-        """The page shows another conversation now, up to this number."""
-        self.open_id, self.sent, self.marks = conversation_id, sent, Marks()
-        self._since = self.pages.now()
-        for name in ("panel", "composer", "customer", "closing"):
-            self.shown.pop(name, None)
-        self.make_stale()
-
-    def _note_remote(self, ring: Ring) -> None:
-        self._is_stale = True
-        if ring["conversation"] == self.open_id:
-            self._is_behind = True
-
-    def _note_marks(self, ring: Ring) -> None:
-        conversation_id = ring["conversation"]
-        if ring["by"] == 0 and conversation_id == self.open_id:
-            self._show_marks(conversation_id, Marks(ring["delivered"], ring["read"]))
-        task = self.desk.tasks.get(conversation_id) if self.desk else None
-        if self.desk is None or task is None:
-            return
-        if ring["by"] == 0:
-            self.desk.tasks[conversation_id] = replace(task, visitor_marks=(ring["delivered"], ring["read"]))
-        elif ring["by"] == self.agent_id:
-            self.desk.tasks[conversation_id] = task.seen(ring["read_visitor_count"])
-            self._rows.add(conversation_id)
-
-    def _note_typing(self, ring: Ring) -> None:
-        if ring["by"] != self.agent_id:
-            self._frames.append({"is": "typing", "conversation": ring["conversation"], "who": ring["name"]})
-
-    def _note_told(self, ring: Ring) -> None:
-        self._told.append(ring["offer"])
-
-    async def _step(self) -> None:
-        await super()._step()
-        rows, self._rows = self._rows, set()
-        for conversation_id in rows:
-            await self._show_row(conversation_id)
-        told, self._told = self._told, []
-        for offer_id in told:
-            await self._send(await in_thread(notice_of)(offer_id, self.language))
-
-    async def _show_row(self, conversation_id: int) -> None:
-        """Send one row anew; the list that it stands in is no longer what was sent last."""
-        task = self.desk.tasks.get(conversation_id) if self.desk else None
-        if task is not None:
-            html = draw_task(task, conversation_id == self.open_id, self.language)
-            await self._show_fragments({f"task-{conversation_id}": html})
-            self.shown.pop("tasks", None)
-
-    async def _show_posted(self, ring: Ring) -> None:
-        conversation_id, messages = ring["conversation"], ring["_posted"]
-        if conversation_id == self.open_id:
-            await self._show_lines(conversation_id, messages)
-        task = self.desk.tasks.get(conversation_id) if self.desk else None
-        if self.desk is None or task is None:
-            self._is_stale = True
-            return
-        for message in messages:
-            task = task.after(message, ring["visitor_count"])
-        self.desk.tasks[conversation_id] = task
-        self._rows.add(conversation_id)
-
-    async def _catch_up(self) -> None:
-        conversation_id = self.open_id
-        while conversation_id is not None:
-            try:
-                messages = await in_thread(missing_lines)(self.agent_id, conversation_id, self.sent)
-            except Gone:
-                return  # the next refresh says so
-            if not messages or conversation_id != self.open_id:
-                return
-            await self._show_lines(conversation_id, messages, is_all=True)
-
-    async def _refresh(self) -> None:
-        sent = self.sent
-        view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
-        self.desk = view.desk
-        if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.heard}):
-            self._is_stale = True  # something may have been written between the reading and the joining
-            self._wake.set()
-        self._forget_rows()
-        if view.open_id == self.open_id:
-            await self._show_view(view, sent)
-        if self.open_id in view.desk.tasks and view.desk.tasks[self.open_id].last_number > self.sent:
-            self._is_behind = True  # its ring was lost, and the safety poll compares tasks alone
-
-    async def _show_view(self, view: DeskView, sent: int) -> None:
-        if view.place is not None:
-            await self._leave_if_ahead(sent, view.place.conversation.last_number)
-        if self.open_id is not None:
-            self._show_marks(self.open_id, view.marks)
-        await self._show_fragments(view.drawn)
-        if view.is_open_lost:
-            self.open_id = None
-
-    def _forget_rows(self) -> None:
-        for name in [name for name in self.shown if name.startswith("task-")]:
-            del self.shown[name]
-
-    def _listen_to(self, wanted: set[str]) -> bool:
-        """Hear exactly these conversations; answers whether one is new."""
-        new = wanted - self._heard
-        for group in new:
-            self.pages.hub.join(group, self)
-        for group in self._heard - wanted:
-            self.pages.hub.leave(group, self)
-        self._heard = wanted
-        return bool(new)

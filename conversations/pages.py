@@ -11,8 +11,9 @@ from django.utils import timezone
 from config.live import Hub, Ring
 from config.threads import in_thread
 from conversations import groups
+from conversations.desk_page import DeskPage
 from conversations.line import Line, line_of
-from conversations.page import DeskPage, Page, VisitorPage
+from conversations.page import Page, VisitorPage
 from conversations.writer import Marker, Writer
 
 logger = logging.getLogger(__name__)

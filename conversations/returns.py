@@ -4,8 +4,9 @@ from django.db import DatabaseError
 
 from config import metrics
 from config.threads import in_thread
+from conversations.desk_page import DeskPage
 from conversations.models import Conversation
-from conversations.page import DeskPage, Page, VisitorPage
+from conversations.page import Page, VisitorPage
 
 
 async def count_return(page: Page, sent: int) -> None:

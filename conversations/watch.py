@@ -22,10 +22,11 @@ from config.live import Hub
 from config.threads import in_thread, keepers
 from conversations.actions import presence
 from conversations.actions.reading import Marks
+from conversations.desk_page import DeskPage
 from conversations.fragments import Desk
 from conversations.masking import restricted
 from conversations.models import Conversation, Offer, Participant
-from conversations.page import DeskPage, VisitorPage
+from conversations.page import VisitorPage
 from conversations.pages import Pages
 from conversations.states import OfferState
 

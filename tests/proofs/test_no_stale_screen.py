@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from config import background, live
-from conversations import consumers, page, router, watch
+from conversations import consumers, desk_page, page, router, watch
 from conversations.actions import closing
 from tests.live.sockets import Here, in_database
 from tests.plugin import KINDS, kind
@@ -250,7 +250,7 @@ async def test_a_page_that_comes_back_and_is_not_told_is_found_out(by_rings_alon
 
     monkeypatch.setattr(page.VisitorPage, "_catch_up", nothing)
     lines = text_of(await follow_all(still, [told_by("post_by_agent")], is_away=True))
-    monkeypatch.setattr(page.DeskPage, "_refresh", nothing)
+    monkeypatch.setattr(desk_page.DeskPage, "_refresh", nothing)
     rest = text_of(await follow_all(still, [told_by("make_offer")], is_away=True))
 
     assert "ana: " in lines, lines
