@@ -17,6 +17,7 @@ ENOUGH_ANSWERS = 3
 class Line:
     """Who stands where in a queue, at one moment."""
 
+    queue_id: int
     places: dict[int, int]
     seconds_per_place: float | None
 
@@ -36,7 +37,7 @@ def line_of(queue_id: int) -> Line:
     """The queue's line now, in two queries whatever its length; the estimate is the pace of the last half hour."""
     waiting = Conversation.objects.filter(queue=queue_id, state=State.WAITING).order_by("order_key", "pk")
     places = {pk: place for place, pk in enumerate(waiting.values_list("pk", flat=True)[:LONGEST_LINE], start=1)}
-    return Line(places, _pace(queue_id))
+    return Line(queue_id, places, _pace(queue_id))
 
 
 def _pace(queue_id: int) -> float | None:

@@ -211,6 +211,7 @@ class VisitorPage(Page):
         super().__init__(pages, send, language, sent)
         self.conversation_id = conversation_id
         self.view: VisitorView | None = None
+        self.line: Line | None = None  # by which the page tells its place
 
     def known(self) -> tuple[int, int, Marks]:
         """What the page knows of its conversation: its revision, its last number, and the marks of the agents."""
@@ -235,15 +236,18 @@ class VisitorPage(Page):
             await self._show_lines(self.conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
-        line, sent = self.pages.line_for(self), self.sent
-        self.view = await in_thread(view_of_visitor)(self.conversation_id, line, self.language)
+        self.line, sent = self.pages.line_for(self), self.sent
+        self.view = await in_thread(view_of_visitor)(self.conversation_id, self.line, self.language)
+        self.line = self.view.line
         conversation = self.view.conversation
         await self._leave_if_ahead(sent, conversation.last_number)
         self.pages.follow_line(self, conversation.queue_id if conversation.state == State.WAITING else None)
         self._show_marks(self.conversation_id, self.view.marks)
         await self._show_fragments(self.view.drawn)
 
-    def line_moved(self) -> None:
-        """The line of this page's queue was counted anew."""
-        self._is_stale = True
-        self._wake.set()
+    def line_counted(self, line: Line) -> None:
+        """The line of this page's queue was counted anew; it may be the one that the page shows."""
+        before, self.line = self.line, line
+        if line != before:
+            self._is_stale = True
+            self._wake.set()

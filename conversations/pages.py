@@ -28,6 +28,7 @@ class QueueLine:
         self.queue_id = queue_id
         self.line: Line | None = None
         self.pages: set[VisitorPage] = set()
+        self._is_due = False
         self._counting: asyncio.Task[None] | None = None
 
     def ring(self, ring: Ring) -> None:
@@ -35,21 +36,25 @@ class QueueLine:
         self.count_soon()
 
     def count_soon(self) -> None:
-        """Count anew, unless that is under way."""
+        """Count anew; what comes while that is under way may be newer than what it reads, and is counted after it."""
+        self._is_due = True
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._count())
 
     async def _count(self) -> None:
-        await asyncio.sleep(LINE_SECONDS if self.line else 0)
-        try:
-            line = await in_thread(line_of)(self.queue_id)
-        except Exception as problem:
-            logger.warning("A line could not be counted (%s); the safety poll tries again.", problem)
-            return
-        if line != self.line:
-            self.line = line
+        while self._is_due:
+            await asyncio.sleep(LINE_SECONDS if self.line else 0)
+            self._is_due = False
+            try:
+                line = await in_thread(line_of)(self.queue_id)
+            except Exception as problem:
+                logger.warning("A line could not be counted (%s); the safety poll tries again.", problem)
+                return
+            if self.line is None or line != self.line:
+                self.line = line
+            # Also when nothing moved since the last count: a page that came after it may have drawn something older.
             for page in list(self.pages):
-                page.line_moved()
+                page.line_counted(self.line)
 
 
 class Pages:

@@ -20,9 +20,9 @@ from conversations.fragments import (
     draw_status,
     load_desk,
 )
-from conversations.line import Line
+from conversations.line import Line, line_of
 from conversations.models import Conversation, Message, Offer, Participant
-from conversations.states import OfferKind, OfferState
+from conversations.states import OfferKind, OfferState, State
 from conversations.thread import after, refusal
 
 # What the row of a task asks, and what it only prints.
@@ -32,11 +32,12 @@ TASK_PRINTED = ("conversation_id", "address", "initials", "customer", "line", "s
 
 @dataclass
 class VisitorView:
-    """The chat page, drawn."""
+    """The chat page, drawn; `line` is the one by which its place is told, while it waits."""
 
     conversation: Conversation
     drawn: dict[str, str]
     marks: Marks
+    line: Line | None
 
 
 @dataclass
@@ -52,10 +53,14 @@ class DeskView:
 
 
 def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> VisitorView:
-    """Read and draw the chat page's header and composer."""
+    """Read and draw the chat page's header and composer, by this line if it is the one that the visitor waits in."""
     conversation = Conversation.objects.select_related("queue").get(pk=conversation_id)
+    if conversation.state != State.WAITING:
+        line = None
+    elif line is None or line.queue_id != conversation.queue_id:
+        line = line_of(conversation.queue_id)
     drawn = draw_status(conversation, line, language) | draw_files(conversation, language, with_notes=False)
-    return VisitorView(conversation, drawn, marks_for_visitor(conversation))
+    return VisitorView(conversation, drawn, marks_for_visitor(conversation), line)
 
 
 def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
