@@ -106,12 +106,13 @@ class DeskPage(Page):
     async def _catch_up(self) -> None:
         conversation_id = self.open_id
         while conversation_id is not None:
+            sent = self.sent
             try:
-                messages = await in_thread(missing_lines)(self.agent_id, conversation_id, self.sent)
+                messages = await in_thread(missing_lines)(self.agent_id, conversation_id, sent)
             except Gone:
                 return  # the next refresh says so
-            if not messages or conversation_id != self.open_id:
-                return
+            if not messages or (conversation_id, sent) != (self.open_id, self.sent):
+                return  # opened anew meanwhile, even the same: the next turn catches up from what it has now
             await self._show_lines(conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
@@ -128,13 +129,14 @@ class DeskPage(Page):
             self._is_behind = True  # its ring was lost, and the safety poll compares tasks alone
 
     async def _show_view(self, view: DeskView, sent: int) -> None:
-        if view.place is not None:
-            await self._leave_if_ahead(sent, view.place.conversation.last_number)
-        if self.open_id is not None:
-            self._show_marks(self.open_id, view.marks)
-        await self._show_fragments(view.drawn)
+        # Noted before anything is sent: while a slow line takes it, the page may open another conversation.
+        if view.open_id is not None:
+            self._show_marks(view.open_id, view.marks)
         if view.is_open_lost:
             self.open_id = None
+        if view.place is not None:
+            await self._leave_if_ahead(sent, view.place.conversation.last_number)
+        await self._show_fragments(view.drawn)
 
     def _forget_rows(self) -> None:
         for name in [name for name in self.shown if name.startswith("task-")]:

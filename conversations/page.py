@@ -189,9 +189,12 @@ class Page:
         if fresh[0].number != self.sent + 1 and not is_all:
             self._is_behind = True
             return
-        await self._send(lines_frame(conversation_id, fresh, self.audience, self.language))
+        frame = lines_frame(conversation_id, fresh, self.audience, self.language)
+        # Before it is sent: while a slow line takes it, the page may open another conversation, with another number.
         self.sent = fresh[-1].number
-        if fresh[-1].created_at >= self._since:  # what was written before nobody waited for here
+        is_awaited = fresh[-1].created_at >= self._since  # what was written before nobody waited for here
+        await self._send(frame)
+        if is_awaited:
             metrics.delivery.observe(max(0.0, (self.pages.now() - fresh[-1].created_at).total_seconds()))
 
     async def _show_fragments(self, drawn: dict[str, str]) -> None:
