@@ -23,6 +23,7 @@ PROOFS = "tests/proofs"
 # Those that measure nothing, so that other tests may run beside them.
 PLAIN_PROOFS = [
     f"{PROOFS}/test_who_may_what.py",
+    f"{PROOFS}/test_who_may_what_swapped.py",
     f"{PROOFS}/test_who_may_what_on_sockets.py",
     f"{PROOFS}/test_bad_input.py",
 ]

@@ -80,6 +80,11 @@ def row_of(values):
     return dict(zip(ROLES, values, strict=True))
 
 
+def given(address):
+    """What the conversation is in while this address is tried."""
+    return ROWS[address].get("given", "talk")
+
+
 def every_address(patterns=None, before="/"):
     """All patterns of the resolver, written as one text each, with the pattern itself."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
