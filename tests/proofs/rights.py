@@ -5,6 +5,7 @@ import io
 import re
 import secrets
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
@@ -25,11 +26,13 @@ from config.probes import ProbesMiddleware
 from conversations.models import Attachment
 from tests.files import samples
 from tests.pages.browsing import Page
+from tests.proofs.fields import fields_read
 
 TABLE = Path(__file__).with_name("who_may_what.yaml")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHERS = "others"  # in the table: every method that has no row of its own
 SETTINGS = {"given", "send", "ask", "with", OTHERS}
+DONE = ("ok", "go")
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 # Where somebody is, and that he asked: no right hangs on it.
 PRESENCE = {
@@ -187,17 +190,31 @@ class Try:
 
     def answer(self, role, method, data=None, path=None, **options):
         """The class of the answer, its text, whether it changed rows, and whether it would have rung."""
-        with undone() as watch:
-            response = self.request(role, method, self.body(method) if data is None else data, path, **options)
+        mine = self.world.conversation_of(role).pk
+        data = self.body(method, mine=mine) if data is None else data
+        with undone() as watch, fields_read() as fields:
+            response = self.request(role, method, data, path or self.path(mine=mine), **options)
             text = text_of(response)
             changed = bool(watch.writes) and dump() != watch.before()
             rang = watch.rang()
-        return Answer(class_of(response), text, changed, rang, headers_missing_in(response))
+        read = fields.of(response.wsgi_request)
+        return Answer(class_of(response), text, changed, rang, headers_missing_in(response), read)
+
+    def undeclared(self, answer):
+        """What was read and does not stand in the table; the stock forms of admin are read from its pages."""
+        if self.address.startswith("/admin/"):
+            return set()
+        return {(which, name) for which, names in answer.read.items() for name in names - set(self.fields(which))}
 
 
+@dataclass
 class Answer:
-    def __init__(self, kind, text, changed, rang, bare):
-        self.kind, self.text, self.changed, self.rang, self.bare = kind, text, changed, rang, bare
+    kind: str
+    text: str
+    changed: bool
+    rang: int
+    bare: list
+    read: dict
 
 
 class Watch:
@@ -302,20 +319,33 @@ def mismatches(address, pattern, world, methods=METHODS, roles=None):
     """The cells of one address where the portal does something else than the table says."""
     row = ROWS[address]
     trial = Try(world, address, pattern, row)
-    wrong = []
+    wrong, undeclared = [], set()
     for method in methods:
         for role, wanted in expected(row, method).items():
             if roles and role not in roles:
                 continue
             answer = trial.answer(role, method)
             wrong += [f"{method} {address} by {role}: {fault}" for fault in faults(answer, wanted, method, role)]
-    return wrong
+            undeclared |= trial.undeclared(answer)
+    undeclared |= undeclared_without_each(trial) if "POST" in methods else set()
+    return wrong + [f"{address} reads {name}, which the table does not {which}" for which, name in sorted(undeclared)]
+
+
+def undeclared_without_each(trial):
+    """The same with each field left out in turn: what is read may hang on what another one says."""
+    found = set()
+    role = next((role for role, wanted in expected(trial.row, "POST").items() if wanted in DONE), ROLES[0])
+    data = trial.body("POST", mine=trial.world.conversation_of(role).pk)
+    for left_out in data:
+        answer = trial.answer(role, "POST", {name: data[name] for name in data if name != left_out})
+        found |= trial.undeclared(answer)
+    return found
 
 
 def faults(answer, wanted, method, role):
     if answer.kind != wanted:
         yield f"{answer.kind} instead of {wanted}"
-    may_change = method == "POST" and wanted in ("ok", "go")
+    may_change = method == "POST" and wanted in DONE
     if not may_change and (answer.changed or answer.rang):
         yield "changed or rang something"
     if answer.bare:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django import forms
 from django.contrib import admin
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -23,6 +24,7 @@ from config.middleware import ContentSecurityPolicyMiddleware
 from config.urls import urlpatterns
 from conversations import access, thread
 from conversations.consumers import DeskConsumer
+from conversations.search import SearchForm
 from conversations.views import desk, files
 from tests.proofs import rights
 from tests.proofs.mutants_of_rights import always, any_place_of, broken, everything_visible
@@ -120,6 +122,19 @@ def test_a_probe_that_nobody_listed_is_found(monkeypatch):
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_every_method_of_an_address_is_for_whom_the_table_says(address):
     assert wrong_at(address) == []
+
+
+@pytest.mark.django_db
+def test_a_field_that_nobody_listed_is_found(monkeypatch):
+    def with_a_back_door(request):
+        request.POST.get("back_door")
+        return desk.change_state(request)
+
+    monkeypatch.setattr(ADDRESSES["/desk/state/"], "callback", with_a_back_door)
+    monkeypatch.setitem(SearchForm.base_fields, "back_door", forms.CharField(required=False))
+
+    assert wrong_at("/desk/state/") == ["/desk/state/ reads back_door, which the table does not send"]
+    assert wrong_at("/desk/conversations/") == ["/desk/conversations/ reads back_door, which the table does not ask"]
 
 
 @pytest.mark.django_db

@@ -149,7 +149,7 @@ def is_calm(world, role):
 async def wrong_at_socket(server, world, where, role, conversation_id=None):
     """What one person's socket does that the table does not say; with another's conversation, nothing goes."""
     rows = {command: row_of(values)[role] for command, values in RIGHTS["sockets"][where].items()}
-    own = {"visitor_b": world.foreign.pk, "ended_visitor": world.ended.pk}.get(role, world.talk.pk)
+    own = world.conversation_of(role).pk
     wrong = []
     async with HerePage(server, where, world.cookies[role]) as page:
         if rows["opens"] != "ok":

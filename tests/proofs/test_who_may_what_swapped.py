@@ -18,7 +18,6 @@ from tests.proofs.mutants_of_rights import any_place_of, broken, known_by_key_al
 from tests.proofs.rights import FOREIGN_MARK, RIGHTS, Try
 from tests.proofs.two_talks import World
 
-DONE = ("ok", "go")
 ADDRESSES = dict(rights.every_address())
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -27,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 FOREIGN = {
     "conversation": ["foreign_conversation"],
     "conversation_id": ["foreign_conversation"],
+    "mine": ["foreign_conversation", "conversation"],
     "offer": ["foreign_offer"],
     "offer_id": ["foreign_offer"],
     "handle": ["foreign_file", "foreign_draft"],
@@ -38,7 +38,7 @@ FOREIGN = {
 # tried below.
 NOBODYS = {"returns", "colleague", "idle_reason", "key", "slug"}
 # These answer with what is one's own, whatever is asked for.
-FILTERS = {"/desk/poll/"}
+FILTERS = {"/desk/poll/", "/chat/current/poll/", "/chat/current/end/"}
 
 
 def identifiers_of(address, row, method="POST"):
@@ -59,10 +59,12 @@ def swaps_gone_through(addresses=None):
         world = World(rights.given(address))
         trial = Try(world, address, ADDRESSES[address], row)
         for method in ("GET", "POST"):
-            roles = [role for role, wanted in rights.expected(row, method).items() if wanted in DONE]
+            roles = [role for role, wanted in rights.expected(row, method).items() if wanted in rights.DONE]
             for role in set(roles) - {"supervisor", "superuser"}:
                 for name in sorted(identifiers_of(address, row, method)):
                     for other in FOREIGN[name]:
+                        if name == "mine" and world.names[other] == world.conversation_of(role).pk:
+                            continue
                         tried += 1
                         wrong += faults_of_a_swap(trial, method, role, name, other)
     return tried, wrong
@@ -71,20 +73,21 @@ def swaps_gone_through(addresses=None):
 def faults_of_a_swap(trial, method, role, name, other):
     what = f"{method} {trial.address} by {role} with {other}"
     theirs = swapped_answer(trial, method, role, name, trial.names[other])
-    if theirs.kind in DONE and trial.address not in FILTERS:
+    if theirs.kind in rights.DONE and trial.address not in FILTERS:
         yield f"{what}: {theirs.kind}"
     if theirs.changed or theirs.rang:
         yield f"{what}: changed or rang something"
     if FOREIGN_MARK in theirs.text:
         yield f"{what}: read {FOREIGN_MARK}"
-    if name in ("conversation", "conversation_id", "offer", "offer_id"):
+    if name in ("conversation", "conversation_id", "mine", "offer", "offer_id"):
         nobodys = swapped_answer(trial, method, role, name, trial.names["unknown"])
         if (nobodys.kind, words_of(nobodys.text)) != (theirs.kind, words_of(theirs.text)):
             yield f"{what}: the answer says that it exists"
 
 
 def swapped_answer(trial, method, role, name, value):
-    return trial.answer(role, method, trial.body(method, **{name: value}) or {}, trial.path(**{name: value}))
+    named = {"mine": trial.world.conversation_of(role).pk, name: value}
+    return trial.answer(role, method, trial.body(method, **named) or {}, trial.path(**named))
 
 
 def words_of(text):
@@ -130,8 +133,7 @@ def keys_gone_through():
 def is_by(message, world, role):
     if agent := world.person(role):
         return message.agent_id == agent.pk and message.conversation_id == world.talk.pk
-    own = {"visitor_a": world.talk, "visitor_b": world.foreign, "ended_visitor": world.ended}[role]
-    return message.sender == "visitor" and message.conversation.visitor_id == own.visitor_id
+    return message.sender == "visitor" and message.conversation.visitor_id == world.conversation_of(role).visitor_id
 
 
 def posted(trial, role, key, text):

@@ -108,6 +108,10 @@ class World:
             "supervisor": self.supervisor, "superuser": self.superuser,
         }.get(role)  # fmt: skip
 
+    def conversation_of(self, role):
+        """What somebody's own page shows; staff look at the talk."""
+        return {"visitor_b": self.foreign, "ended_visitor": self.ended}.get(role, self.talk)
+
     def browser_of(self, role):
         match role:
             case "anonymous":
@@ -126,6 +130,7 @@ class World:
         """What stands for {words} in the table, and in addresses."""
         return {
             "key": KEY, "slug": self.orders.slug, "conversation": self.talk.pk, "conversation_id": self.talk.pk,
+            "mine": self.talk.pk,
             "offer": self.offer.pk, "offer_id": self.offer.pk, "handle": self.file.handle,
             "note_file": self.note_file.handle, "visitors_draft": self.visitors_draft.handle,
             "leads_draft": self.leads_draft.handle, "colleague": self.colleague.pk, "returns": self.returns.pk,
