@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
+from uuid import UUID
 
 from channels.routing import URLRouter
 from channels.security.websocket import WebsocketDenier
@@ -39,6 +40,8 @@ PRESENCE = {
     ("agents.agent", "seen_at"), ("agents.agent", "connected_until"), ("agents.agent", "last_login"),
     ("conversations.conversation", "visitor_seen_at"), ("conversations.conversation", "is_visitor_here"),
 }  # fmt: skip
+# Identifiers that nothing has, by their kind.
+NEVER_WAS = {int: 999_999, UUID: UUID(int=1), str: "never-was"}
 ONE_YEAR = 31_536_000
 PRODUCTION = {
     "SECURE_HSTS_SECONDS": ONE_YEAR, "SECURE_HSTS_INCLUDE_SUBDOMAINS": True, "SECURE_HSTS_PRELOAD": True

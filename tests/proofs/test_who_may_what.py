@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -137,19 +138,26 @@ def test_a_field_that_nobody_listed_is_found(monkeypatch):
     assert wrong_at("/desk/conversations/") == ["/desk/conversations/ reads back_door, which the table does not ask"]
 
 
-@pytest.mark.django_db
-def test_every_action_of_admin_is_for_whom_the_table_says():
+def wrong_actions():
+    """Each action of admin with the first row of its list: who may do, or changes, what the table does not say."""
     world, wrong = World(), []
     for action, values in RIGHTS["actions"].items():
         label, _blank, name = action.partition(" ")
         address = f"/admin/{label.replace('.', '/')}/"
+        row = apps.get_model(label).objects.order_by("pk").first()
+        assert row, f"unknown: there is no row for {action}"
         trial = Try(world, address, ADDRESSES[address], {})
         for role, wanted in row_of(values).items():
-            answer = trial.answer(role, "POST", {"action": name, "_selected_action": 1})
+            answer = trial.answer(role, "POST", {"action": name, "_selected_action": row.pk})
             kind = answer.kind if answer.kind in ("in", "403") else offered(label, name, world.person(role))
             if kind != wanted or (wanted != "ok" and (answer.changed or answer.rang)):
                 wrong.append(f"{action} by {role}: {kind} instead of {wanted}")
-    assert wrong == []
+    return wrong
+
+
+@pytest.mark.django_db
+def test_every_action_of_admin_is_for_whom_the_table_says():
+    assert wrong_actions() == []
 
 
 def offered(label, name, agent):

@@ -5,6 +5,8 @@ Every command of the sockets is tried for every kind of person as the table in w
 conversation and with another's; no socket tells a visitor of a note. Addresses are in test_who_may_what.py.
 """
 
+from uuid import UUID
+
 import pytest
 
 from config import threads
@@ -185,7 +187,7 @@ async def test_no_command_reaches_another_ones_conversation(here):
 
         for role in ("agent_lead", "agent_guest"):
             assert await wrong_at_socket(here, world, "/ws/desk/", role, world.foreign.pk) == []
-            assert await wrong_at_socket(here, world, "/ws/desk/", role, world.names["unknown"]) == []
+            assert await wrong_at_socket(here, world, "/ws/desk/", role, rights.NEVER_WAS[int]) == []
 
         await theirs.send("ping")
         await theirs.until(lambda: "pong" in kinds(theirs, seen), "a pong")
@@ -206,18 +208,27 @@ def page_of(server, world, role):
 
 
 async def taken_along(server, world, role, names=None):
-    """Those files of other people, or of messages sent before, that this person can send as his own."""
+    """Those files of other people, or of messages sent before, that this person can send or tell from none."""
     taken = []
     where = {} if role.startswith("visitor") else {"conversation": world.talk.pk}
     async with page_of(server, world, role) as page:
         await page.until_drawn()
+        nobodys = await sent_along(page, rights.NEVER_WAS[UUID], where)
         for name in names or FILES[role]:
-            before, key = await in_database(rights.dump), rights.new_key()
-            await page.send("post", key=key, text="Look", files=[str(world.names[name])], **where)
-            await page.until(lambda key=key: page.answers(key), f"an answer about {name}")
-            if page.answers(key)[0]["is"] != "refused" or await in_database(rights.dump) != before:
+            before = await in_database(rights.dump)
+            answer = await sent_along(page, world.names[name], where)
+            if answer != nobodys or await in_database(rights.dump) != before:
                 taken.append(name)
+    assert nobodys[0] == "refused", nobodys
     return taken
+
+
+async def sent_along(page, handle, where):
+    """Send a message with this file: the kind of the answer, and its sentence."""
+    key = rights.new_key()
+    await page.send("post", key=key, text="Look", files=[str(handle)], **where)
+    await page.until(lambda: page.answers(key), f"an answer about {handle}")
+    return page.answers(key)[0]["is"], page.answers(key)[0].get("sentence")
 
 
 @pytest.mark.parametrize("role", FILES)

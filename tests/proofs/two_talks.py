@@ -93,6 +93,9 @@ class World:
         self.idle_reason = make.idle_reason()
         self.reason = make.closing_reason(self.orders, "Resolved", is_default=True)
         self.foreign_reason = make.closing_reason(self.returns, "Refunded")
+        self.retired_queue = make.queue("Retired", is_in_use=False)
+        self.retired_reason = make.closing_reason(self.orders, "As it was", is_in_use=False)
+        self.retired_idle_reason = make.idle_reason("Siesta", is_in_use=False)
         ReplyTemplate.objects.create(title="Hello", text="Hello <customer name>")
         RestrictedWord.objects.get_or_create(word="guarantee")
         AgentStateChange.objects.create(
@@ -130,13 +133,14 @@ class World:
         """What stands for {words} in the table, and in addresses."""
         return {
             "key": KEY, "slug": self.orders.slug, "conversation": self.talk.pk, "conversation_id": self.talk.pk,
-            "mine": self.talk.pk,
-            "offer": self.offer.pk, "offer_id": self.offer.pk, "handle": self.file.handle,
+            "mine": self.talk.pk, "offer": self.offer.pk, "offer_id": self.offer.pk, "handle": self.file.handle,
             "note_file": self.note_file.handle, "visitors_draft": self.visitors_draft.handle,
             "leads_draft": self.leads_draft.handle, "colleague": self.colleague.pk, "returns": self.returns.pk,
             "reason": self.reason.pk, "idle_reason": self.idle_reason.pk, "id": self.lead.pk,
             "app_label": "agents", "url": "nothing-here/", "content_type_id": 1, "object_id": 1,
             "foreign_conversation": self.foreign.pk, "foreign_offer": self.foreign_offer.pk,
             "foreign_file": self.foreign_file.handle, "foreign_draft": self.foreign_draft.handle,
-            "foreign_reason": self.foreign_reason.pk, "unknown": 999_999,
+            "foreign_reason": self.foreign_reason.pk, "retired_reason": self.retired_reason.pk,
+            "retired_queue": self.retired_queue.pk, "retired_slug": self.retired_queue.slug,
+            "retired_idle_reason": self.retired_idle_reason.pk, "disabled_agent": self.gone.pk,
         }  # fmt: skip
