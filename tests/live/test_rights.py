@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from contextlib import AsyncExitStack
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -12,10 +14,33 @@ from agents.models import Agent
 from agents.states import AgentState
 from conversations import watch
 from conversations.actions import transfers
+from conversations.desk_page import DeskPage
 from tests import make
 from tests.live.sockets import Page, Talk, cookie_of, in_database
+from tests.portals import database_url
+from tests.proofs.asking import post
+from tests.proofs.lateness import Machine
 
 REVOKED_SECONDS = 5
+
+
+@pytest.fixture
+def machine(transactional_db):
+    """Tells how late the machine itself is."""
+    machine = Machine(database_url())
+    yield machine
+    machine.close()
+
+
+async def in_time(revocation, machine):
+    """Await what is promised within five seconds; by as much as the machine itself is late it may be later."""
+    began = time.monotonic()
+    found = await revocation
+    took = time.monotonic() - began
+    lag = await asyncio.to_thread(machine.lag, began, began + took)
+    print(f"after {took:.1f} s, the machine itself late by {lag:.2f} s")
+    assert took < REVOKED_SECONDS + lag
+    return found
 
 
 @pytest.mark.parametrize(
@@ -68,8 +93,8 @@ async def test_a_socket_without_a_right_is_closed_with_the_reason(portal, path, 
     assert page.frames == []
 
 
-def delete_sessions(talk):
-    Session.objects.all().delete()
+def delete_session(talk):
+    Session.objects.filter(session_key=talk.agent_cookie.partition("=")[2]).delete()
 
 
 def disable(talk):
@@ -85,8 +110,11 @@ def sign_out_by_supervisor(talk):
     agent_actions.sign_out(talk.agent.pk, by=make.supervisor())
 
 
-@pytest.mark.parametrize("revoke", [delete_sessions, disable, change_password, sign_out_by_supervisor])
-async def test_an_agent_who_lost_the_right_loses_the_socket_within_five_seconds(portal, revoke):
+REVOCATIONS = [delete_session, disable, change_password, sign_out_by_supervisor]
+
+
+@pytest.mark.parametrize("revoke", REVOCATIONS)
+async def test_an_agent_who_lost_the_right_loses_the_socket_within_five_seconds(portal, machine, revoke):
     talk = await in_database(Talk)
     async with talk.desk(portal) as desk, talk.desk(portal) as desk_too:
         await desk.until_drawn()
@@ -94,8 +122,8 @@ async def test_an_agent_who_lost_the_right_loses_the_socket_within_five_seconds(
 
         await in_database(revoke, talk)
 
-        assert await desk.until_closed(REVOKED_SECONDS) == 4401
-        assert await desk_too.until_closed(REVOKED_SECONDS) == 4401
+        closed = asyncio.gather(desk.until_closed(), desk_too.until_closed())
+        assert await in_time(closed, machine) == [4401, 4401]
     async with talk.desk(portal) as back:
         assert await back.until_closed() == 4401
 
@@ -121,18 +149,54 @@ async def test_an_agent_who_is_signed_out_while_his_desk_opens_stays_signed_out(
     assert talk.agent.state == AgentState.OFFLINE
 
 
-async def test_signing_out_in_one_browser_leaves_the_other_one_open(portal):
+async def test_an_agent_who_signs_out_loses_the_sockets_within_five_seconds(portal, machine):
+    agent = await in_database(make.agent)
+    here, there = [await in_database(cookie_of, agent) for _ in range(2)]
+    desk, desk_too, other = pages = [Page(portal, "/ws/desk/", cookie) for cookie in (here, here, there)]
+    async with AsyncExitStack() as stack:
+        for page in pages:
+            await stack.enter_async_context(page)
+            await page.until_drawn()
+
+        assert (await asyncio.to_thread(post, portal, "/desk/sign-out/", here))[0] == 302
+
+        closed = asyncio.gather(desk.until_closed(), desk_too.until_closed())
+        assert await in_time(closed, machine) == [4401, 4401]
+        assert other.code is None
+    async with Page(portal, "/ws/desk/", here) as back:
+        assert await back.until_closed() == 4401
+
+
+async def test_mutant_a_watch_that_never_revokes(here, monkeypatch):
+    async def look_away(page):
+        pass
+
+    monkeypatch.setattr(DeskPage, "revoke", look_away)
+    async with AsyncExitStack() as stack:
+        talks = [await in_database(Talk) for _ in REVOCATIONS]
+        desks = [await stack.enter_async_context(talk.desk(here)) for talk in talks]
+        for desk, talk, revoke in zip(desks, talks, REVOCATIONS, strict=True):
+            await desk.until_drawn()
+            await in_database(revoke, talk)
+
+        ends = [desk.until_closed(REVOKED_SECONDS) for desk in desks]
+        found = await asyncio.gather(*ends, return_exceptions=True)
+
+    assert [str(one).partition(".")[0] for one in found] == ["Never seen: the end"] * len(REVOCATIONS)
+
+
+async def test_signing_out_in_one_browser_leaves_the_other_one_open(portal, machine):
     agent = await in_database(make.agent)
     here, there = [await in_database(cookie_of, agent) for _ in range(2)]
     async with Page(portal, "/ws/desk/", here) as desk, Page(portal, "/ws/desk/", there) as other:
         await in_database(lambda: Session.objects.filter(session_key=here.partition("=")[2]).delete())
 
-        assert await desk.until_closed(REVOKED_SECONDS) == 4401
+        assert await in_time(desk.until_closed(), machine) == 4401
         await other.send("ping")
         await other.until(lambda: other.frames[-1]["is"] == "pong", "a pong")
 
 
-async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal):
+async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal, machine):
     talk = await in_database(Talk)
     async with talk.desk(portal) as desk, talk.chat(portal) as chat:
         await desk.until_line(1)
@@ -141,7 +205,7 @@ async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal):
         queue = talk.conversation.queue_id
 
         await in_database(transfers.to_queue, talk.id, queue, by=supervisor)
-        await desk.until(lambda: f'id="task-{talk.id}"' not in desk.shown["tasks"], "no task")
+        await in_time(desk.until(lambda: f'id="task-{talk.id}"' not in desk.shown["tasks"], "no task"), machine)
 
         lines = dict(desk.lines)
         await chat.say("Is anybody there?")
