@@ -14,6 +14,8 @@ from django.templatetags.static import static
 from tests import make
 from tests.live.sockets import Talk
 from tests.portals import ROOT, Portal
+from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.places import running
 
 PASSWORD = "correct horse battery"
 # As nginx passes on what came by https.
@@ -58,9 +60,16 @@ class ProductionPortal(Portal):
         return super()._ask("/healthz", *arguments, **options)
 
 
+class BrokenProductionPortal(BrokenPortal, ProductionPortal):
+    """The same, of which a mutant is running."""
+
+
+HTTPS = {"HTTPS": 1, "TRUSTED_PROXY": 1, "ALLOWED_HOSTS": "127.0.0.1", "METRICS_TOKEN": "right"}
+
+
 @pytest.fixture
 def in_production(transactional_db, tmp_path):
-    portal = ProductionPortal(tmp_path, HTTPS=1, TRUSTED_PROXY=1, ALLOWED_HOSTS="127.0.0.1", METRICS_TOKEN="right")
+    portal = ProductionPortal(tmp_path, **HTTPS)
     yield portal.start()
     portal.stop()
 
@@ -116,22 +125,39 @@ class Browser:
         return self.ask(path, {"csrfmiddlewaretoken": token[1], **fields})[0]
 
 
-def test_every_cookie_is_for_https_for_the_server_and_for_this_site(in_production):
+RULES = {"Secure": r"; Secure(;|$)", "SameSite": r"; SameSite=(Lax|Strict)(;|$)", "HttpOnly": r"; HttpOnly(;|$)"}
+
+
+def cookies_set_by(portal):
+    """Sign in, choose a language, open a chat and save a form of admin: for each cookie, the rules that it breaks."""
     make.queue("Returns", members=[make.supervisor("Lucía", username="lucia", password=PASSWORD)])
-    browser = Browser(in_production)
+    browser = Browser(portal)
     assert browser.post("/language/", on="/sign-in/", language="es") == 302
     assert browser.post("/sign-in/", username="lucia", password=PASSWORD) == 302
     assert browser.ask("/desk/")[0] == 200
     assert browser.ask("/chat/returns/")[0] == 200
     assert browser.post("/admin/agents/idlereason/add/", name="Tea", order=1, is_in_use="on") == 302
-
-    # The last one is a sentence for the next page of admin.
-    named = {header.partition("=")[0] for header in browser.set}
-    assert named == {"sessionid", "csrftoken", "livedesk_visitor", "django_language", "messages"}
+    broken = {}
     for cookie in browser.set:
-        assert re.search(r"; Secure(;|$)", cookie), cookie
-        assert re.search(r"; SameSite=(Lax|Strict)(;|$)", cookie), cookie
-        assert re.search(r"; HttpOnly(;|$)", cookie), cookie  # no script of ours needs one
+        missing = {name for name, rule in RULES.items() if not re.search(rule, cookie)}
+        broken.setdefault(cookie.partition("=")[0], set()).update(missing)
+    # The last one is a sentence for the next page of admin.
+    assert broken.keys() == {"sessionid", "csrftoken", "livedesk_visitor", "django_language", "messages"}
+    return broken
+
+
+def test_every_cookie_is_for_https_for_the_server_and_for_this_site(in_production):
+    broken = cookies_set_by(in_production)
+
+    assert {name: rules for name, rules in broken.items() if rules} == {}  # no script of ours needs one
+
+
+def test_mutant_cookies_for_scripts_and_for_lines_that_anybody_reads(transactional_db, tmp_path):
+    mutant = "tests.proofs.mutants_operable:bare_cookies"
+    with running([BrokenProductionPortal(tmp_path, mutant, **HTTPS)]) as (portal,):
+        broken = cookies_set_by(portal)
+
+    assert all({"Secure", "HttpOnly"} <= rules for rules in broken.values())
 
 
 def test_djangos_own_check_of_a_deployment_finds_nothing():

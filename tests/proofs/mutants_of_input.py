@@ -22,3 +22,8 @@ def stops_for_bad_frames():
 def bare_answers():
     """What the server writes itself has no headers but the needed ones."""
     server.guards = list
+
+
+def no_limit_of_frames():
+    """A page may send as many frames as the line takes."""
+    consumers.FRAMES_PER_SECOND = 10**9

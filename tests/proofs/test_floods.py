@@ -18,6 +18,9 @@ from tests import make
 from tests.live.sockets import Talk, in_database, visitor_with_cookie
 from tests.proofs import corpus
 from tests.proofs.beside import Canary, is_untouched
+from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.mutants_of_rights import always, broken
+from tests.proofs.places import running
 from tests.proofs.raw import Running, close_code, doors, exchange, handshake, is_in_order, some_address
 
 SHOTS = 1_000
@@ -53,33 +56,57 @@ async def test_a_visitor_at_a_thousand_messages_a_second_is_slowed_down_alone(st
     async def flood():
         nonlocal seconds
         began, second = time.monotonic(), asyncio.create_task(asyncio.sleep(1))
-        sent = b"".join(corpus.frame(corpus.TEXT, json.dumps(post_frame()).encode()) for _ in range(SHOTS))
-        floods.append(await exchange(portal, sent, greeting=handshake(portal, *doors(loud)[0]), seconds=5))
+        floods.append(await flood_of_messages(portal, loud))
         seconds += 2 + time.monotonic() - began  # in parts of how many seconds of the clock it fell
         await second
 
     async with Canary(portal, talk) as canary:
         assert await is_untouched(canary, talkative, flood)
         assert canary.process.returncode is None
-    assert all(b'"retry_after": 1' in answer for answer in floods)
-    assert 4429 in map(close_code, floods)
+    assert are_floods_stopped(floods)
     stored = await in_database(Message.objects.filter(conversation=loud.id, sender=Party.VISITOR).count)
     assert 1 <= stored <= seconds * FRAMES_PER_SECOND
     assert is_in_order(portal)
 
 
+async def flood_of_messages(portal, talk, seconds=5):
+    """A thousand messages at once by the visitor: what his socket says to that."""
+    sent = b"".join(corpus.frame(corpus.TEXT, json.dumps(post_frame()).encode()) for _ in range(SHOTS))
+    return await exchange(portal, sent, greeting=handshake(portal, *doors(talk)[0]), seconds=seconds)
+
+
+def are_floods_stopped(floods):
+    """Each was told when to try again, and who did not listen was disconnected."""
+    return all(b'"retry_after": 1' in answer for answer in floods) and 4429 in map(close_code, floods)
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_socket_whose_frames_nobody_counts_is_found_out(transactional_db, tmp_path):
+    """The mutant: no limit on the frames of a second."""
+    talk, mutant = await in_database(Talk), "tests.proofs.mutants_of_input:no_limit_of_frames"
+    with running([BrokenPortal(tmp_path, mutant, MESSAGES_PER_MINUTE=1_000)]) as (portal,):
+        flood = await flood_of_messages(portal, talk, seconds=2)
+
+    assert b'"posted"' in flood, "unknown: nothing was taken"
+    assert not are_floods_stopped([flood])
+
+
+async def messages(ask, talk, number):
+    """Post so many of them as a page does: the answers, and the waits named."""
+    where, accept = "/chat/current/messages/", ("Accept: application/json",)
+    return [await ask.post(where, message_fields(), cookie=talk.visitor_cookie, headers=accept) for _ in range(number)]
+
+
+def are_stopped_after(answers, most):
+    """So many messages are taken; all the others are told when to try again."""
+    is_told = [status == 429 and wait and 1 <= wait <= 60 for status, wait in answers[most:]]
+    return answers[:most] == [(200, None)] * most and len(answers) > most and all(is_told)
+
+
 async def test_a_page_that_posts_too_much_is_told_in_json_when_to_try_again(start_portal):
     ask, talk = Running(start_portal(MESSAGES_PER_MINUTE=10)), await in_database(Talk)
-    accept = ("Accept: application/json",)
 
-    answers = [
-        await ask.post("/chat/current/messages/", message_fields(), cookie=talk.visitor_cookie, headers=accept)
-        for _ in range(20)
-    ]
-
-    assert answers[:10] == [(200, None)] * 10
-    assert {status for status, _wait in answers[10:]} == {429}
-    assert all(wait and 1 <= wait <= 60 for _status, wait in answers[10:])
+    assert are_stopped_after(await messages(ask, talk, 20), 10)
 
 
 def post_frame():
@@ -168,6 +195,11 @@ async def wrong_sign_ins(ask, number, source, *, name=lambda shot: "lucia", head
     return looked, waits
 
 
+def are_slowed_down(looked, waits, shots, most):
+    """So many were looked at and no more; all the others were told when to try again."""
+    return looked <= most and len(waits) == shots - looked > 0 and all(wait and 1 <= wait <= 60 for wait in waits)
+
+
 async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_else(start_portal, soak):
     ask, shots = Running(start_portal(SIGN_INS_PER_MINUTE=2)), SHOTS if soak else FEW_SHOTS
     await in_database(make.agent, "Lucía", username="lucia", password="her own long word")
@@ -178,11 +210,8 @@ async def test_a_thousand_wrong_sign_ins_are_slowed_down_and_lock_out_nobody_els
     minutes = 1 + (time.monotonic() - started) // 60
     right = {"username": "lucia", "password": "her own long word"}
 
-    assert waits, "unknown: no limit was reached"
-    assert looked <= 2 * (minutes + 1)
-    assert looked + also <= 2 * TRIES_PER_ADDRESS * (minutes + 1)
-    assert all(wait and 1 <= wait <= 60 for wait in waits + waits_too)
-    assert len(waits) + len(waits_too) + looked + also == shots
+    assert are_slowed_down(looked, waits, shots // 2, 2 * (minutes + 1))
+    assert are_slowed_down(looked + also, waits + waits_too, shots, 2 * TRIES_PER_ADDRESS * (minutes + 1))
     assert (await ask.post("/sign-in/", right, source=some_address()))[0] == 302
     assert is_in_order(ask.portal)
 
@@ -203,6 +232,23 @@ async def test_mutants_of_the_limits(monkeypatch, settings, mutant):
     answers = await chats(Here(), queue, 8, source=some_address(), headers=forged)
 
     assert is_limited(answers, 8, 3) == (mutant == "none")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("mutant", ["none", "no limit on messages", "no limit on sign-ins"])
+async def test_mutants_of_the_limits_on_messages_and_sign_ins(monkeypatch, settings, mutant):
+    settings.MESSAGES_PER_MINUTE, settings.SIGN_INS_PER_MINUTE = 3, 2
+    if mutant == "no limit on messages":
+        broken(monkeypatch, rates.check, always)
+    if mutant == "no limit on sign-ins":
+        broken(monkeypatch, rates.check_everywhere, always)
+    talk = await in_database(Talk)
+
+    answers = await messages(Here(), talk, 6)
+    tries = await wrong_sign_ins(Here(), 6, some_address())
+
+    assert are_stopped_after(answers, 3) == (mutant != "no limit on messages")
+    assert are_slowed_down(*tries, 6, 2) == (mutant != "no limit on sign-ins")
 
 
 def first_entry_of(request):

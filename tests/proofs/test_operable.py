@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,9 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.states import AgentState
 from tests import make
 from tests.live.sockets import Page, Talk, cookie_of, in_database, visitor_with_cookie
+from tests.portals import database_url
 from tests.proofs.asking import ask, post
 from tests.proofs.broken_serve import BrokenPortal
-from tests.proofs.places import patience
+from tests.proofs.places import SqliteFile, patience, running
 from tests.proofs.traffic import Traffic
 from tests.servers import package
 
@@ -165,8 +167,13 @@ def numbers_of(portal, token):
     return found
 
 
-async def until_numbers(portal, wanted):
-    end = time.monotonic() + 10
+# How the offers of that world end, and what is counted of each outcome.
+OUTCOMES = ("accepted", "declined", "missed", "withdrawn")
+ENDED = {("livedesk_offers_total", outcome): 1 for outcome in OUTCOMES}
+
+
+async def until_numbers(portal, wanted, seconds=10):
+    end = time.monotonic() + seconds
     while True:
         found = await asyncio.to_thread(numbers_of, portal, "right")
         shown = {name: found.get(name) for name in wanted}
@@ -243,10 +250,7 @@ async def test_the_numbers_are_right_and_shown_to_who_has_the_token(start_portal
                 ("livedesk_sockets", "agents"): 1,
                 ("livedesk_sockets", "visitor"): 1,
                 ("livedesk_messages_total",): 2,
-                ("livedesk_offers_total", "accepted"): 1,
-                ("livedesk_offers_total", "declined"): 1,
-                ("livedesk_offers_total", "missed"): 1,
-                ("livedesk_offers_total", "withdrawn"): 1,
+                **ENDED,
             },
         )
         assert 119 < found["livedesk_longest_wait_seconds", waiting] < 180
@@ -260,6 +264,18 @@ async def test_the_numbers_are_right_and_shown_to_who_has_the_token(start_portal
         counted = {("livedesk_reconnects_total", "yes"): 4, ("livedesk_reconnects_total", "no"): 2}
         await until_numbers(portal, counted)
     await until_numbers(portal, {("livedesk_sockets", "agents"): 0, ("livedesk_sockets", "visitor"): 0})
+
+
+@pytest.mark.only_on("sqlite")
+async def test_a_wrong_number_is_found_out(transactional_db, tmp_path):
+    """The mutant: however an offer ends, it is counted as accepted."""
+    world, mutant = await in_database(Numbers), "tests.proofs.mutants_operable:offers_count_as_accepted"
+    with running([BrokenPortal(tmp_path, mutant, METRICS_TOKEN="right")]) as (portal,):
+        await asyncio.to_thread(world.answer, portal)
+        await until_numbers(portal, {("livedesk_offers_total", "accepted"): 4})
+
+        with pytest.raises(AssertionError):
+            await until_numbers(portal, ENDED, seconds=0)
 
 
 # Backup and restore
@@ -290,19 +306,45 @@ def transcripts(portal, cookie):
     return {address: re.sub(changing, "", page) for address, page in pages.items()}
 
 
-def back_up(folder):
-    """As docs/deployment.md says, while the portal runs; answers the restored database's address and how to drop it."""
+def rows_in(address):
+    """How many rows each table of this database holds."""
+    if address.startswith("sqlite:///"):
+        database, names = sqlite3.connect(address.removeprefix("sqlite:///")), TABLES["sqlite"]
+    else:
+        user, _, rest = address.removeprefix("postgresql://").partition("@/")
+        folder, _, name = rest.rpartition("/")
+        database, names = psycopg.connect(host=folder, user=user, dbname=name), TABLES["postgresql"]
+    with contextlib.closing(database):
+        tables = [name for (name,) in database.execute(names).fetchall()]
+        return {table: database.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in tables}
+
+
+TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
+LEFT_OUT = "conversations_filetype"  # which no row needs
+
+
+def back_up(folder, *, left_out=None):
+    """
+    As docs/deployment.md says, while the portal runs; answers the restored database's address and how to drop it.
+
+    The mutant leaves the rows of a table out.
+    """
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         copy = folder / "restored.sqlite3"
         program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))"
         subprocess.run([sys.executable, "-c", program, settings["NAME"], copy], check=True)
+        if left_out:
+            SqliteFile(copy).run(f"DELETE FROM {left_out}")
         return f"sqlite:///{copy}", lambda: None
     host, restored = settings["HOST"], f"{settings['NAME']}_restored"
     binaries, as_user = PROGRAMS, ["--host", host, "--username", settings["USER"]]
-    dump = folder / "livedesk.dump"
+    dump, without = folder / "livedesk.dump", [f"--exclude-table-data={left_out}"] if left_out else []
     for command in (
-        ["pg_dump", *as_user, "--format=custom", f"--file={dump}", settings["NAME"]],
+        ["pg_dump", *as_user, "--format=custom", f"--file={dump}", *without, settings["NAME"]],
         ["createdb", *as_user, "--encoding", "UTF8", "--template", "template0", restored],
         ["pg_restore", *as_user, "--no-owner", "--exit-on-error", f"--dbname={restored}", dump],
     ):
@@ -320,8 +362,8 @@ def restored(transactional_db, tmp_path):
     """Back up while the portal runs, and restore: answers the address of the restored database."""
     drops = []
 
-    def make_copy():
-        address, drop = back_up(tmp_path)
+    def make_copy(**options):
+        address, drop = back_up(tmp_path, **options)
         drops.append(drop)
         return address
 
@@ -334,13 +376,22 @@ def restored(transactional_db, tmp_path):
 def test_a_backup_gives_the_same_transcripts(start_portal, restored):
     cookie = make_history()
     portal = start_portal()
-    before = transcripts(portal, cookie)
+    before, rows = transcripts(portal, cookie), rows_in(database_url())
     address = restored()
     make.message(make.active_conversation(), "After the backup")
     portal.stop()
+    assert rows_in(address) == rows
 
     again = transcripts(start_portal(DATABASE_URL=address, REDIS_PREFIX="restored"), cookie)
 
     assert len(before) == 5, "unknown: there was nothing to restore"
     assert "DROP TABLE" in "".join(before.values())
     assert again == before
+
+
+def test_a_backup_that_leaves_a_table_out_is_found_out(restored):
+    make.file_types()
+    address = restored(left_out=LEFT_OUT)
+
+    assert rows_in(address) != rows_in(database_url())
+    assert rows_in(address) == rows_in(database_url()) | {LEFT_OUT: 0}

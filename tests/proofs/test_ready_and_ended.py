@@ -46,12 +46,12 @@ def own_postgres():
         yield postgres
 
 
-def seconds_until(portal, status, since):
+def seconds_until(portal, status, since, never=NEVER):
     """Ask whether it is ready until it answers so; answers how long that took, and that it was alive all the time."""
     while portal.get("/readyz") != status:
         assert portal.get("/healthz") == 200
         told = f"never {status}: {portal.read('/readyz')}\n{portal.log()[-3000:]}"
-        assert time.monotonic() - since < NEVER, told
+        assert time.monotonic() - since < never, told
     return time.monotonic() - since
 
 
@@ -135,6 +135,19 @@ def test_a_router_that_hangs_is_found_out_though_the_database_answers(transactio
         lag = re.search(r"^livedesk_router_lag_seconds (\S+)$", numbers_of(portal), re.MULTILINE)
         assert time.monotonic() - since - 1 <= float(lag[1]) <= time.monotonic() - since + 2
         assert portal.get("/chat/") == 200
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_probe_that_is_always_content_is_found_out(transactional_db, tmp_path):
+    """The mutant: whatever is missing, it says that the portal is ready."""
+    mutants = "tests.proofs.mutants_operable:router_hangs_at_signal,tests.proofs.mutants_operable:always_ready"
+    portal = BrokenPortal(tmp_path, mutants)
+    with running([portal]):
+        seconds_until(portal, 200, time.monotonic())
+        portal.process.send_signal(signal.SIGUSR1)
+
+        with pytest.raises(AssertionError, match="never 503"):
+            seconds_until(portal, 503, time.monotonic(), never=UNREADY_WITHIN + 1)
 
 
 def numbers_of(portal):

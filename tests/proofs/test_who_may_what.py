@@ -242,6 +242,13 @@ def test_mutant_a_view_without_a_sign_in(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_mutant_actions_of_admin_without_their_permission(monkeypatch):
+    monkeypatch.setattr(admin.ModelAdmin, "_filter_actions_by_permissions", lambda self, request, actions: actions)
+
+    assert "conversations.conversation delete_selected by supervisor: ok instead of no" in wrong_actions()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/", "/desk/", "/nowhere"])
 def test_mutant_answers_without_a_policy(monkeypatch, address):
     monkeypatch.setattr(ContentSecurityPolicyMiddleware, "__call__", lambda self, request: self.get_response(request))
