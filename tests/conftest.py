@@ -16,7 +16,8 @@ from conversations.models import Message
 from conversations.states import MessageKind
 from conversations.thread import rendered
 from tests.live.sockets import Here, handed_out
-from tests.portals import Portal
+from tests.portals import Portal, database_url
+from tests.proofs.lateness import Machine
 
 LONG_WORD = 12
 # A thread that was asked for nothing more may still hold one.
@@ -83,6 +84,14 @@ def told_by(log):
     said = Message.objects.exclude(kind=MessageKind.EVENT).values_list("text", flat=True)
     sessions = Session.objects.values_list("session_key", flat=True)
     return [word for word in {*said, *sessions, *handed_out} if len(word) >= LONG_WORD and word in log]
+
+
+@pytest.fixture
+def machine(transactional_db):
+    """Tells how late the machine itself is, whatever the portal does: `machine.lag(began, ended)`."""
+    machine = Machine(database_url())
+    yield machine
+    machine.close()
 
 
 @pytest.fixture

@@ -17,19 +17,9 @@ from conversations.actions import transfers
 from conversations.desk_page import DeskPage
 from tests import make
 from tests.live.sockets import Page, Talk, cookie_of, in_database
-from tests.portals import database_url
 from tests.proofs.asking import post
-from tests.proofs.lateness import Machine
 
 REVOKED_SECONDS = 5
-
-
-@pytest.fixture
-def machine(transactional_db):
-    """Tells how late the machine itself is."""
-    machine = Machine(database_url())
-    yield machine
-    machine.close()
 
 
 async def in_time(revocation, machine):

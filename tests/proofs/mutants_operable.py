@@ -44,13 +44,17 @@ def offers_count_as_accepted():
 
 
 def router_hangs_at_signal():
-    """Told by SIGUSR1, the router hangs in its next sweep; everything else goes on."""
-    told, work = threading.Event(), router.work
+    """Told by SIGUSR1, the router hangs in its next turn and says when it swept last; everything else goes on."""
+    told, work, swept = threading.Event(), router.work, [0.0]
 
-    def work_or_hang(**what):
+    def work_or_hang(*, is_sweep):
+        if told.is_set():
+            print("last sweep", *swept, flush=True)
         while told.is_set():
             time.sleep(1)
-        return work(**what)
+        made = work(is_sweep=is_sweep)
+        swept[:] = [time.monotonic()] if is_sweep else swept
+        return made
 
     signal.signal(signal.SIGUSR1, lambda *_: told.set())
     router.work = work_or_hang

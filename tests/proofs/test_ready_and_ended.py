@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,14 @@ from tests.live.sockets import Talk, in_database
 from tests.portals import ROOT
 from tests.proofs.asking import ask
 from tests.proofs.broken_serve import BrokenPortal
-from tests.proofs.places import patience, running
+from tests.proofs.places import running
 from tests.proofs.verdict import Unknown
 from tests.servers import Postgres, Valkey
 
-UNREADY_WITHIN, READY_WITHIN, END_WITHIN = 3.0, 5.0, 10.0
+UNREADY_WITHIN, READY_WITHIN, END_WITHIN, LAG_WITHIN = 3.0, 5.0, 10.0, 1.0
 NEVER = 30.0
+PROBE_SECONDS = 0.02
+PAGES_WAIT = 10.0  # for the database; who waited for longer is told that it is not there
 PEOPLE = 30  # who ask for pages while the database hangs
 WRITERS = 10
 BURST, PAUSE = 7, 0.3  # so many messages at once, and seconds between: a page may send 30 frames a second
@@ -52,27 +55,33 @@ def seconds_until(portal, status, since, never=NEVER):
         assert portal.get("/healthz") == 200
         told = f"never {status}: {portal.read('/readyz')}\n{portal.log()[-3000:]}"
         assert time.monotonic() - since < never, told
+        time.sleep(PROBE_SECONDS)
     return time.monotonic() - since
 
 
-def assert_unready(portal, since, lost):
+def assert_in_time(portal, machine, status, since, within):
+    """It says so within what is promised; by as much as the machine itself is late it may be later."""
+    took = seconds_until(portal, status, since)
+    lag = machine.lag(since, since + took)
+    print(f"{status} after {took:.1f} s, the machine itself late by {lag:.2f} s")
+    assert took < within + lag
+
+
+def assert_unready(portal, machine, since, lost):
     """In time, and it says why."""
-    took = seconds_until(portal, 503, since)
+    print(f"{lost}:")
+    assert_in_time(portal, machine, 503, since, UNREADY_WITHIN)
     faults = json.loads(portal.read("/readyz"))["faults"]
-    print(f"{lost}: 503 after {took:.1f} s")
     assert any(lost in fault for fault in faults), faults
-    assert took < UNREADY_WITHIN * patience()
 
 
-def assert_ready(portal, since):
-    took = seconds_until(portal, 200, since)
-    print(f"200 again after {took:.1f} s")
-    assert took < READY_WITHIN * patience()
+def assert_ready(portal, machine):
+    assert_in_time(portal, machine, 200, time.monotonic(), READY_WITHIN)
 
 
 @pytest.mark.only_on("postgresql")
 @pytest.mark.parametrize("lost", ["database", "line to the other processes"])
-def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_portal, soak):
+def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_portal, machine, soak):
     with Valkey() as valkey:
         portal = start_portal(DATABASE_URL=own_postgres.url(), REDIS_URL=valkey.url())
         server = own_postgres if lost == "database" else valkey
@@ -81,13 +90,20 @@ def test_readiness_follows_what_the_portal_stands_on(lost, own_postgres, start_p
         for seconds_away in (0, 20 if soak else 0):
             since = time.monotonic()
             server.kill()
-            assert_unready(portal, since, lost)
+            assert_unready(portal, machine, since, lost)
             time.sleep(seconds_away)
             server.start()
-            assert_ready(portal, time.monotonic())
-        said = re.findall(r"config\.probes \[.*?\] (Not ready|Ready again)|(Service Unavailable)", portal.log())
-        assert 2 <= said.count(("Ready again", "")) <= 3  # and once after the start, if that was asked too early
-        assert ("", "Service Unavailable") not in said
+            assert_ready(portal, machine)
+        assert_told_once(portal.log(), lost)
+
+
+def assert_told_once(log, lost):
+    """Each change is told, and only changes are; a busy machine may bring about more of them than the test did."""
+    said = re.findall(r"config\.probes \[.*?\] (Not ready: .*|Ready again\.)", log)
+    assert sum(lost in line for line in said) >= 2, said
+    assert said[-1] == "Ready again.", said
+    assert not [line for line, next_one in pairwise(said) if line == next_one], said
+    assert "Service Unavailable" not in log
 
 
 @contextlib.contextmanager
@@ -106,24 +122,26 @@ def hanging(postgres):
 
 
 @pytest.mark.only_on("postgresql")
-def test_a_database_that_hangs_is_found_out_and_costs_nobody_a_page(own_postgres, start_portal):
+def test_a_database_that_hangs_is_found_out_and_costs_nobody_a_page(own_postgres, start_portal, machine):
     portal = start_portal(DATABASE_URL=own_postgres.url())
     seconds_until(portal, 200, time.monotonic())
     with ThreadPoolExecutor(PEOPLE) as people:
         with hanging(own_postgres):
             since = time.monotonic()
             asked = [people.submit(ask, f"{portal.url}/chat/") for _ in range(PEOPLE)]
-            assert_unready(portal, since, "database")
+            assert_unready(portal, machine, since, "database")
             waited = sum(not one.done() for one in asked)
-        assert_ready(portal, time.monotonic())
+        hung = time.monotonic() - since
+        assert_ready(portal, machine)
         statuses = {one.result()[0] for one in asked}
 
     assert waited == PEOPLE, "unknown: the database did not hang"
+    assert hung < PAGES_WAIT, "unknown: it hung for longer than a page waits"
     assert statuses == {200}
 
 
 @pytest.mark.only_on("sqlite")
-def test_a_router_that_hangs_is_found_out_though_the_database_answers(transactional_db, tmp_path):
+def test_a_router_that_hangs_is_found_out_though_the_database_answers(transactional_db, tmp_path, machine):
     portal = BrokenPortal(tmp_path, "tests.proofs.mutants_operable:router_hangs_at_signal", METRICS_TOKEN="right")
     with running([portal]):
         seconds_until(portal, 200, time.monotonic())
@@ -131,9 +149,14 @@ def test_a_router_that_hangs_is_found_out_though_the_database_answers(transactio
         since = time.monotonic()
         portal.process.send_signal(signal.SIGUSR1)
 
-        assert_unready(portal, since, "router")
-        lag = re.search(r"^livedesk_router_lag_seconds (\S+)$", numbers_of(portal), re.MULTILINE)
-        assert time.monotonic() - since - 1 <= float(lag[1]) <= time.monotonic() - since + 2
+        assert_unready(portal, machine, since, "router")
+        asked = time.monotonic()
+        lag = float(re.search(r"^livedesk_router_lag_seconds (\S+)$", numbers_of(portal), re.MULTILINE)[1])
+        told = time.monotonic()
+        last_sweep = float(re.findall(r"^last sweep (\S+)$", portal.log(), re.MULTILINE)[-1])
+        late = LAG_WITHIN + machine.lag(last_sweep, told)
+        print(f"lag {lag:.2f} s, {asked - last_sweep:.2f} to {told - last_sweep:.2f} s after the last sweep")
+        assert asked - last_sweep - late <= lag <= told - last_sweep
         assert portal.get("/chat/") == 200
 
 
