@@ -52,6 +52,11 @@ class Canary:
     def between(self, start, end):
         return sorted(seconds for at, seconds in self.samples if start <= at <= end)
 
+    async def alone(self, samples=SAMPLES):
+        """Say how fast it is when nobody does anything else."""
+        found = await self.while_doing(lambda: asyncio.sleep(0.5), samples)
+        print(f"canary p95 of {len(found)}: {p95(found) * 1000:.0f} ms alone")
+
     async def while_doing(self, work, samples=SAMPLES):
         """Do the work, over and over until there are enough samples: how long messages took during it."""
         start = time.time()

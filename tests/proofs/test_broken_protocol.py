@@ -3,7 +3,6 @@ Broken requests, broken frames and slow headers against one running server, whil
 """
 
 import asyncio
-import contextlib
 import itertools
 import struct
 import time
@@ -16,15 +15,16 @@ from tests.live.sockets import Talk, in_database
 from tests.proofs import corpus
 from tests.proofs.beside import Canary, is_untouched
 from tests.proofs.broken_serve import BrokenPortal
+from tests.proofs.forms import Forms
 from tests.proofs.places import patience, running
 from tests.proofs.raw import ANSWER_SECONDS, close_code, doors, exchange, handshake, is_in_order, line_to, words_in
+from tests.proofs.slow_lines import slow_lines
 from tests.proofs.verdict import Unknown
 
 AT_ONCE = 4
 HURRY_SECONDS = 2.0
 SILENCE_SECONDS = 1.0
 FRAMES = 20  # on one socket: fewer than count as a flood
-SLOW_LINES, ENOUGH_SLOW_LINES = 100, 95
 NO_ANSWER = "no answer"
 GUARDS = (b"content-security-policy: default-src 'none'", b"x-content-type-options: nosniff", b"referrer-policy: ")
 
@@ -210,43 +210,25 @@ def is_fit(talks):
     return longest == 4_000 and not any("\0" in text or SURROGATE.search(text) for text in stored)
 
 
-# Slow lines
+# Forms
 
 
-@contextlib.asynccontextmanager
-async def slow_lines(portal, every=0.5):
-    """Connections that send their headers letter by letter while something else is done; who is ended begins again."""
-    async with contextlib.AsyncExitStack() as stack:
+async def heavy_forms(portal, forms):
+    """The heavy texts in every field of the forms that anybody may send."""
+    judge(await few_at_once([forms.send(portal, *one) for one in forms.heavy()]))
 
-        async def begin():
-            line = await stack.enter_async_context(line_to(portal))
-            line.write(b"GET /chat/ HTTP/1.1\r\nX-Slow: ")
-            return line
 
-        async def drip():
-            while True:
-                for place, line in enumerate(lines):
-                    if line.is_ended:
-                        lines[place] = await begin()
-                    lines[place].write(b"x")
-                await asyncio.sleep(every)
+async def ordinary_forms(portal, forms):
+    """As many forms with ordinary words."""
+    judge(await few_at_once([forms.send(portal, *one) for one in forms.ordinary()]))
 
-        lines = [await begin() for _ in range(SLOW_LINES)]
-        dripping = asyncio.create_task(drip())
-        try:
-            yield lines
-            dripping.cancel()
-            await asyncio.wait([dripping])
-            alive = SLOW_LINES - sum(line.is_ended for line in lines)
-            if alive < ENOUGH_SLOW_LINES or not dripping.cancelled():
-                raise Unknown(f"{alive} slow connections were open at the end.")
-        finally:
-            dripping.cancel()
+
+# All of it
 
 
 async def test_broken_requests_and_frames_reach_nobody_else(start_portal, soak):
-    portal = start_portal(MESSAGES_PER_MINUTE=100_000)
-    talk, victim = await in_database(Talk), await in_database(Talk)
+    portal = start_portal(MESSAGES_PER_MINUTE=100_000, CHATS_PER_HOUR=1_000_000, SIGN_INS_PER_MINUTE=100_000)
+    talk, victim, forms = await in_database(Talk), await in_database(Talk), await in_database(Forms)
     talks = [(await in_database(Talk), texts) for texts in texts_of_messages()]
     halves = itertools.cycle([talks] if soak else [talks[::2], talks[1::2]])  # there are two turns at least
 
@@ -254,6 +236,7 @@ async def test_broken_requests_and_frames_reach_nobody_else(start_portal, soak):
         await ordinary_requests(portal)
         await ordinary_words(portal, victim)
         await ordinary_texts(portal, talks if soak else talks[::2])
+        await ordinary_forms(portal, forms)
 
     async def broken():
         async with slow_lines(portal):
@@ -261,11 +244,14 @@ async def test_broken_requests_and_frames_reach_nobody_else(start_portal, soak):
             await broken_frames(portal, victim)
             await broken_words(portal, victim)
             await broken_texts(portal, next(halves))
+            await heavy_forms(portal, forms)
 
     async with Canary(portal, talk) as canary:
+        await canary.alone()
         assert await is_untouched(canary, ordinary, broken)
         assert canary.process.returncode is None
     assert await in_database(is_fit, talks)
+    assert forms.were_taken(), "unknown: hardly any form was taken"
     assert is_in_order(portal)
 
 
@@ -285,7 +271,7 @@ async def test_what_the_proof_looks_at_is_found_out(transactional_db, tmp_path):
             assert await told(portal, door, ["{"]) is None
 
         async with Canary(portal, talk) as canary:
-            assert not await is_untouched(canary, ordinary, bad, tries=1, samples=6)
+            assert not await is_untouched(canary, ordinary, bad, tries=1, samples=12)
         for name in ("no version", "a query in Latin-1", "a socket of an old version"):
             assert await broken_request(portal, name, corpus.RAW_REQUESTS[name])
         with pytest.raises(Unknown):
