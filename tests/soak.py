@@ -7,7 +7,12 @@ import sys
 from tests.run import ATTACK, PROOFS, counts_text, proofs, run
 
 # What stands beside the other tests of its subject, and proves a promise too.
-ELSEWHERE = ["tests/live/test_rights.py", "tests/live/test_production_headers.py", "tests/pages/test_sign_in.py"]
+ELSEWHERE = [
+    "tests/live/test_rights.py",
+    "tests/live/test_production_headers.py",
+    "tests/pages/test_sign_in.py",
+    "tests/pages/test_security_headers.py",
+]
 # A proof that talks for minutes needs more than a test is given.
 LONG_SECONDS = 1_800
 
