@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from conversations import watch
 from tests.portals import ROOT, STOP_SECONDS, Portal, database_url
 
 
@@ -41,3 +42,9 @@ def server(request, start_portal, tmp_path):
     portal = UvicornPortal(tmp_path).start()
     yield portal
     portal.stop()
+
+
+@pytest.fixture
+def by_rings_alone(monkeypatch):
+    """The safety poll is off: what comes was rung for. Name it before `here`, which starts the poll."""
+    monkeypatch.setattr(watch, "POLL_SECONDS", 3600)

@@ -5,18 +5,12 @@ import threading
 
 import pytest
 
-from conversations import page, watch
+from conversations import page
 from conversations.actions import closing
 from conversations.line import Line
 from conversations.snapshots import view_of_visitor
 from tests import make
 from tests.live.sockets import in_database, page_of, visitor_with_cookie
-
-
-@pytest.fixture
-def by_rings_alone(monkeypatch):
-    """The safety poll is off: what comes was rung for."""
-    monkeypatch.setattr(watch, "POLL_SECONDS", 3600)
 
 
 def chat_in_line(here, queue, name, waited_seconds):
@@ -28,7 +22,7 @@ def chat_in_line(here, queue, name, waited_seconds):
     return conversation, page_of(here)(here, "/ws/chat/?last=0", cookie)
 
 
-async def test_a_place_that_moves_while_the_page_is_drawn_shows(here, by_rings_alone, monkeypatch):
+async def test_a_place_that_moves_while_the_page_is_drawn_shows(by_rings_alone, here, monkeypatch):
     queue = await in_database(make.queue)
     first, _page = await in_database(chat_in_line, here, queue, "Ana", 30)
     second, page_of_ben = await in_database(chat_in_line, here, queue, "Ben", 20)
