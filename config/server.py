@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from twisted.internet import defer, reactor, tcp
 
 from config import background
 from config.guards import guards
+from conversations.consumers import FLOODED
 
 logger = logging.getLogger("config.server")
 
@@ -24,6 +26,10 @@ BACKLOG = 2048
 FRAME_BYTES = 64 * 1024
 # A page that does not read is dropped here; it comes back and catches up from the database.
 UNREAD_BYTES = 4 * 1024 * 1024
+# The other way: what a page may send ahead while one command of it waits for the database. No page of ours comes near,
+# and who floods is told in words first: that is the application's part, and begins far below.
+MOST_UNTAKEN = 2_000
+UNTAKEN_BYTES = 4 * 1024 * 1024
 # The headers of a request take a browser a blink, and the slowest line no half minute.
 HEADERS_SECONDS = 30.0
 # Together below the ten seconds that service managers commonly wait.
@@ -111,6 +117,24 @@ class PageSocket(WebSocketProtocol):  # type: ignore[misc]
     """A page's socket: what comes in is bounded, and what breaks the bound is told so before it is closed."""
 
     is_cut_off = False
+    is_sent_away = False
+
+    def onConnect(self, request: Any) -> Any:
+        self.untaken: deque[int] = deque()  # the sizes of the newest frames, those that still wait among them
+        return super().onConnect(request)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.is_sent_away:
+            return
+        while len(self.untaken) > self.application_queue.qsize():
+            self.untaken.popleft()
+        if len(self.untaken) >= MOST_UNTAKEN or sum(self.untaken) + len(payload) > UNTAKEN_BYTES:
+            self.is_sent_away = True
+            logger.warning("A page that sent %d frames ahead was sent away.", len(self.untaken))
+            self.sendClose(code=FLOODED)
+            return
+        self.untaken.append(len(payload))
+        super().onMessage(payload, isBinary)
 
     def cut_off(self) -> None:
         """Let go of a page that does not read; what is still sent to it until it is gone is dropped."""

@@ -35,7 +35,7 @@ def say(what):
 
 async def application(scope, receive, send):
     if scope["type"] == "websocket":
-        await (flood if scope["path"] == "/flood" else listen)(receive, send)
+        await {"/flood": flood, "/slow": take_later}.get(scope["path"], listen)(receive, send)
         return
     if scope["path"] == "/wait":
         say("waiting")
@@ -63,6 +63,17 @@ async def listen(receive, send):
         else:
             await send({"type": "websocket.send", "text": str(len(message["text"]))})
     say(f"socket closed {message['code']}")
+
+
+async def take_later(receive, send):
+    """Take frames only from when the test writes a byte to this process, and say how many there were."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await asyncio.to_thread(os.read, 0, 1)
+    taken = 0
+    while (await receive())["type"] != "websocket.disconnect":
+        taken += 1
+    say(f"took {taken} frames")
 
 
 async def flood(receive, send):

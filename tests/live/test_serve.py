@@ -20,7 +20,7 @@ from twisted.internet.testing import MemoryReactorClock
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from config.server import UNREAD_BYTES, PageSocket, unread_bytes
+from config.server import FRAME_BYTES, MOST_UNTAKEN, UNREAD_BYTES, UNTAKEN_BYTES, PageSocket, unread_bytes
 from tests import make
 from tests.portals import ROOT
 
@@ -195,6 +195,30 @@ async def test_a_page_that_does_not_read_is_disconnected(start_small):
     page.close()
     server.end()
     assert await asyncio.to_thread(server.code) == 0
+
+
+@pytest.mark.parametrize("size, most", [(20, MOST_UNTAKEN), (FRAME_BYTES, UNTAKEN_BYTES // FRAME_BYTES)])
+async def test_a_page_that_sends_more_than_is_taken_is_sent_away(start_small, size, most):
+    server = start_small()
+    page = await server.socket("/slow")
+
+    with pytest.raises(ConnectionClosed):
+        for _ in range(5_000):
+            await page.send("x" * size)
+        await asyncio.wait_for(page.recv(), LINE_SECONDS)
+
+    assert page.close_code == 4429
+    await server.said(f"A page that sent {most} frames ahead was sent away.")
+    server.let_go()
+    await server.said(f"took {most} frames")
+
+
+async def test_a_page_may_send_any_number_of_frames_that_are_taken(start_small):
+    server = start_small()
+    async with server.socket() as page:
+        for size in [20] * 2 * MOST_UNTAKEN + [FRAME_BYTES] * 2 * (UNTAKEN_BYTES // FRAME_BYTES):
+            await page.send("x" * size)
+            assert await page.recv() == str(size)
 
 
 def test_what_a_page_left_unread_is_freed_when_it_is_let_go():
