@@ -10,7 +10,7 @@ from conversations.actions.reading import Marks
 from conversations.errors import Gone
 from conversations.fragments import Desk
 from conversations.page import House, Page, Send
-from conversations.snapshots import DeskView, draw_task, missing_lines, notice_of, view_of_desk
+from conversations.snapshots import DeskView, draw_task, heard_by, missing_lines, notice_of, view_of_desk
 from conversations.thread import Audience
 
 
@@ -116,10 +116,13 @@ class DeskPage(Page):
             await self._show_lines(conversation_id, messages, is_all=True)
 
     async def _refresh(self) -> None:
+        if self.desk is None:
+            # Join first, read second: who learned from a drawn desk what it hears would have to draw it again.
+            self._listen_to(await in_thread(heard_by)(self.agent_id))
         sent = self.sent
         view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
         self.desk = view.desk
-        if self._listen_to({groups.thread(conversation_id) for conversation_id in view.desk.heard}):
+        if self._listen_to(view.desk.heard):
             self._is_stale = True  # something may have been written between the reading and the joining
             self._wake.set()
         self._forget_rows()
@@ -142,8 +145,9 @@ class DeskPage(Page):
         for name in [name for name in self.shown if name.startswith("task-")]:
             del self.shown[name]
 
-    def _listen_to(self, wanted: set[str]) -> bool:
+    def _listen_to(self, conversation_ids: set[int]) -> bool:
         """Hear exactly these conversations; answers whether one is new."""
+        wanted = {groups.thread(conversation_id) for conversation_id in conversation_ids}
         new = wanted - self._heard
         for group in new:
             self.pages.hub.join(group, self)

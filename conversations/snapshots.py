@@ -63,6 +63,13 @@ def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> V
     return VisitorView(conversation, drawn, marks_for_visitor(conversation), line)
 
 
+def heard_by(agent_id: int) -> set[int]:
+    """The conversations whose news shows on an agent's desk, as `Desk.heard` says of one that was read."""
+    tasks = Participant.objects.filter(agent=agent_id, left_at=None).order_by()
+    requests = Offer.objects.filter(agent=agent_id, state=OfferState.PENDING).order_by()
+    return set(tasks.values_list("conversation", flat=True).union(requests.values_list("conversation", flat=True)))
+
+
 def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
     """Read and draw the desk and, if it is still the agent's, the open conversation."""
     desk = load_desk(agent_id)

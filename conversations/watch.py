@@ -109,14 +109,15 @@ class Watch:
         await asyncio.sleep(SETTLING_SECONDS)
         for conversation_id, known in found.conversations.items():
             for visitor in list(self._pages.visitors.get(conversation_id, ())):
-                if not _covers(visitor, known):
+                # One that has read nothing yet reads now, or tries again by itself.
+                if visitor.view is not None and not _covers(visitor, known):
                     visitor.make_stale()
         for page in desks:
             if page not in self._pages.desks.get(page.agent_id, ()):
                 continue  # closed since
             if not found.holds(right_of(page)):
                 await page.revoke()
-            elif page.desk is None or not known_of(page.desk).covers(found.desks[page.agent_id]):
+            elif page.desk is not None and not known_of(page.desk).covers(found.desks[page.agent_id]):
                 page.make_stale()
         for line in list(self._pages.lines.values()):
             line.count_soon()
