@@ -10,7 +10,7 @@ from conversations.actions.reading import Marks
 from conversations.errors import Gone
 from conversations.fragments import Desk
 from conversations.page import House, Page, Send
-from conversations.snapshots import DeskView, draw_task, heard_by, missing_lines, notice_of, view_of_desk
+from conversations.snapshots import DeskView, draw_task, heard_by, missing_lines, newest_of, notice_of, view_of_desk
 from conversations.thread import Audience
 
 
@@ -29,6 +29,7 @@ class DeskPage(Page):
         self._revoke: Callable[[], Awaitable[None]] | None = None
         self._heard: set[str] = set()
         self._rows: set[int] = set()
+        self._written: set[int] = set()  # conversations in which another process stored lines
         self._told: list[int] = []
 
     def keep_right(self, session_key: str, credentials: tuple[str, int], revoke: Callable[[], Awaitable[None]]) -> None:
@@ -49,9 +50,20 @@ class DeskPage(Page):
         self.make_stale()
 
     def _note_remote(self, ring: Ring) -> None:
-        self._is_stale = True
-        if ring["conversation"] == self.open_id:
+        conversation_id = ring["conversation"]
+        if conversation_id == self.open_id:
             self._is_behind = True
+        if self._is_only_a_task(conversation_id):
+            self._written.add(conversation_id)
+        else:
+            self._is_stale = True
+
+    def _is_only_a_task(self, conversation_id: int) -> bool:
+        """Whether a line shows nowhere on the desk but in a row and in the thread: a request shows the newest ones."""
+        desk = self.desk
+        if desk is None or conversation_id not in desk.tasks:
+            return False
+        return all(request.conversation_id != conversation_id for request in desk.requests)
 
     def _note_marks(self, ring: Ring) -> None:
         conversation_id = ring["conversation"]
@@ -75,12 +87,27 @@ class DeskPage(Page):
 
     async def _step(self) -> None:
         await super()._step()
+        await self._read_written()
         rows, self._rows = self._rows, set()
         for conversation_id in rows:
             await self._show_row(conversation_id)
         told, self._told = self._told, []
         for offer_id in told:
             await self._send(await in_thread(notice_of)(offer_id, self.language))
+
+    async def _read_written(self) -> None:
+        """Bring the rows up to date in whose conversations another process stored lines: one query for all of them."""
+        written, self._written = self._written, set()
+        if not written:
+            return
+        found = await in_thread(newest_of)(self.agent_id, written)
+        for conversation_id in written:
+            if self.desk is None or conversation_id not in found or not self._is_only_a_task(conversation_id):
+                self._is_stale = True
+                self._wake.set()
+            else:
+                self.desk.tasks[conversation_id] = found[conversation_id].on(self.desk.tasks[conversation_id])
+                self._rows.add(conversation_id)
 
     async def _show_row(self, conversation_id: int) -> None:
         """Send one row anew; the list that it stands in is no longer what was sent last."""
@@ -119,6 +146,7 @@ class DeskPage(Page):
         if self.desk is None:
             # Join first, read second: who learned from a drawn desk what it hears would have to draw it again.
             self._listen_to(await in_thread(heard_by)(self.agent_id))
+        self._written.clear()  # read with everything else
         sent = self.sent
         view = await in_thread(view_of_desk)(self.agent_id, self.open_id, self.language)
         self.desk = view.desk

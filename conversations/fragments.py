@@ -116,7 +116,9 @@ class Task:
         return replace(self, read_visitor_count=read_visitor_count, unread=unread)
 
     def after(self, message: Message, visitor_count: int) -> "Task":
-        """The same task after one more message, without a look at the database."""
+        """The same task after one more message, without a look at the database; what was read may know it already."""
+        if message.number <= self.last_number:
+            return self
         if message.kind in (MessageKind.EVENT, MessageKind.NOTE):
             return replace(self, last_number=message.number)
         return replace(

@@ -1,6 +1,6 @@
 """What a page reads when something rang: everything it shows, drawn, in a handful of queries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import translation
@@ -52,6 +52,31 @@ class DeskView:
     marks: Marks = field(default_factory=Marks)
 
 
+@dataclass(frozen=True)
+class Newest:
+    """What the row of a task says of its thread, as the database has it now."""
+
+    last_number: int
+    line: str
+    line_by: str
+    visitor_count: int
+    read_visitor_count: int
+
+    def on(self, task: Task) -> Task:
+        """The task with this in its row; its revision stays, which also stands for what was not read here."""
+        if self.last_number <= task.last_number:
+            return task  # drawn before this was read
+        read = max(self.read_visitor_count, task.read_visitor_count)
+        return replace(
+            task,
+            last_number=self.last_number,
+            line=self.line,
+            line_by=self.line_by,
+            read_visitor_count=read,
+            unread=max(0, self.visitor_count - read),
+        )
+
+
 def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> VisitorView:
     """Read and draw the chat page's header and composer, by this line if it is the one that the visitor waits in."""
     conversation = Conversation.objects.select_related("queue").get(pk=conversation_id)
@@ -68,6 +93,14 @@ def heard_by(agent_id: int) -> set[int]:
     tasks = Participant.objects.filter(agent=agent_id, left_at=None).order_by()
     requests = Offer.objects.filter(agent=agent_id, state=OfferState.PENDING).order_by()
     return set(tasks.values_list("conversation", flat=True).union(requests.values_list("conversation", flat=True)))
+
+
+def newest_of(agent_id: int, conversation_ids: set[int]) -> dict[int, Newest]:
+    """What the rows of these conversations say now, of those that are still the agent's."""
+    places = Participant.objects.filter(agent=agent_id, left_at=None, conversation__in=conversation_ids)
+    names = ("last_number", "last_line", "last_line_by", "visitor_count")
+    rows = places.values_list("conversation", *(f"conversation__{name}" for name in names), "read_visitor_count")
+    return {conversation_id: Newest(*values) for conversation_id, *values in rows}
 
 
 def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
