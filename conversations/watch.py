@@ -96,8 +96,7 @@ class Watch:
         """Renew the leases of everybody whose page is open here, until cancelled."""
         while True:
             rights = [right_of(page) for pages in self._pages.desks.values() for page in pages]
-            now = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
-            self._pages.clock_lead = now - timezone.now()
+            self._pages.clock_lead = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
             await asyncio.sleep(agent_actions.HEARTBEAT_SECONDS)
 
     async def _poll(self) -> None:
@@ -220,9 +219,9 @@ def _is_at_least(knows: tuple[int, ...], found: tuple[int, ...]) -> bool:
     return all(mine >= theirs for mine, theirs in zip(knows, found, strict=True))
 
 
-def renew(rights: list[Right], conversation_ids: list[int]) -> dt.datetime:
-    """One heartbeat for everybody whose page is open in this process; answers the database's time."""
+def renew(rights: list[Right], conversation_ids: list[int]) -> dt.timedelta:
+    """One heartbeat for everybody whose page is open in this process; answers the lead of the database's clock."""
     agent_actions.desks_seen(rightful(rights), may_return=lambda: rightful(rights))
     presence.visitors_seen(conversation_ids)
     restricted.read()
-    return database_now()
+    return database_now() - timezone.now()  # at once: the way back to the loop may take its time
