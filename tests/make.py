@@ -46,6 +46,7 @@ RIGHTS = [
     ("0006_file_types", "give_permissions"),
 ]
 LEASE = dt.timedelta(hours=1)
+SAID = "Hello zqsaidzqsaid"  # long and rare enough to be found wherever a log repeats it
 numbers = itertools.count(1)
 
 
@@ -329,7 +330,7 @@ def offer(
 
 def message(
     conversation: Conversation,
-    text: str = "Hello",
+    text: str = SAID,
     *,
     by: Agent | None = None,
     kind: MessageKind = MessageKind.TEXT,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from django.db import connection
 
+from tests.told import told_by
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 15
@@ -28,6 +30,7 @@ class Portal:
     """One `manage.py serve` on a socket that is bound here, so that no port is raced for."""
 
     program = (str(ROOT / "manage.py"),)
+    right_codes = (0,)
 
     def __init__(self, folder, **environment):
         self.log_file = Path(folder) / "serve.log"
@@ -36,6 +39,7 @@ class Portal:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.process = None
+        self.database = None
 
     @property
     def url(self):
@@ -50,8 +54,7 @@ class Portal:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
         listening.listen(2048)
-        environment = {**os.environ, "DATABASE_URL": database_url(), "LOG_LEVEL": "INFO", **self.environment}
-        environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+        environment = self.whole_environment()
         command = [sys.executable, "-W", "default", *self.program, "serve", "--fd", str(listening.fileno())]
         with listening, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -60,6 +63,13 @@ class Portal:
         # The child holds the socket now: this waits in its line until the server answers.
         self._ask("/favicon.ico", START_SECONDS)
         return self
+
+    def whole_environment(self):
+        """What the process is given; its database is the test's own, unless the test says otherwise."""
+        self.database = self.environment.get("DATABASE_URL") or database_url()
+        environment = {**os.environ, "LOG_LEVEL": "INFO", **self.environment, "DATABASE_URL": self.database}
+        environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+        return environment
 
     def get(self, path):
         """The status of a plain request."""
@@ -86,12 +96,18 @@ class Portal:
         """End it as a service manager does; it must end in order."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(STOP_SECONDS)
-        assert code == 0, f"The server ended with {code}:\n{self.log()}"
+        assert code in self.right_codes, f"The server ended with {code}:\n{self.log()}"
+        self.look_through_log()
 
     def kill(self):
         """End it as a power cut would."""
         self.process.kill()
         self.process.wait(STOP_SECONDS)
+        self.look_through_log()
+
+    def look_through_log(self):
+        """However it ended, its log must not repeat what was said in it, or who is who."""
+        assert told_by(self.log(), self.database) == [], "the log repeats what was said"
 
     @property
     def is_running(self):

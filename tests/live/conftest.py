@@ -1,6 +1,5 @@
 """Servers for the live tests: Daphne and uvicorn."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -9,15 +8,17 @@ import sys
 import pytest
 
 from conversations import watch
-from tests.portals import ROOT, STOP_SECONDS, Portal, database_url
+from tests.portals import ROOT, Portal
 
 
 class UvicornPortal(Portal):
-    """The same application under another server."""
+    """The same application under another server, which ends in order and then by the signal that it was sent."""
+
+    right_codes = (0, -signal.SIGTERM)
 
     def start(self):
         listening = socket.create_server(("127.0.0.1", self.port))
-        environment = {**os.environ, "DATABASE_URL": database_url(), "LOG_LEVEL": "INFO", **self.environment}
+        environment = self.whole_environment()
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--fd", str(listening.fileno())]
         with listening, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -25,12 +26,6 @@ class UvicornPortal(Portal):
             )
         self.get("/favicon.ico")
         return self
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(STOP_SECONDS)
-        # It ends in order, and then by the signal that it was sent.
-        assert code in (0, -signal.SIGTERM), f"The server ended with {code}:\n{self.log()}"
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])

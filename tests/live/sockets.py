@@ -18,10 +18,9 @@ from websockets.exceptions import ConnectionClosed
 from config.threads import in_thread
 from conversations import visitors
 from tests import make
+from tests.told import handed_out
 
 SECONDS = 20
-# Who holds one of these is somebody: no log may repeat them (tests/conftest.py looks, and forgets them).
-handed_out = set()
 LINE = re.compile(r'<li id="message-(\d+)" class="(\w+)[^"]*" data-number="(\d+)"(?: data-key="([^"]*)")?')
 
 

@@ -92,12 +92,12 @@ async def test_a_key_that_comes_again_is_one_message_with_the_same_answer(server
     talk = await in_database(Talk)
     its_key = key()
     async with talk.chat(server) as chat, talk.chat(server) as other:
-        first = await chat.say("Hello", its_key=its_key)
-        again = await chat.say("Hello", its_key=its_key)
-        elsewhere = await other.say("Hello", its_key=its_key)
-        posted = await asyncio.to_thread(post, server, talk, its_key, "Hello")
+        first = await chat.say(make.SAID, its_key=its_key)
+        again = await chat.say(make.SAID, its_key=its_key)
+        elsewhere = await other.say(make.SAID, its_key=its_key)
+        posted = await asyncio.to_thread(post, server, talk, its_key, make.SAID)
     async with talk.chat(server) as later:
-        after_coming_back = await later.say("Hello", its_key=its_key)
+        after_coming_back = await later.say(make.SAID, its_key=its_key)
         await later.until_line(2)
 
     assert first == again == elsewhere == posted == after_coming_back
@@ -110,7 +110,7 @@ async def test_a_key_sent_twice_at_once_is_one_message(server):
     its_key = key()
     async with talk.desk(server) as first, talk.desk(server) as second:
         for page in (first, second, first):
-            await page.send("post", conversation=talk.id, key=its_key, text="Hello")
+            await page.send("post", conversation=talk.id, key=its_key, text=make.SAID)
         await first.until(lambda: len(first.answers(its_key)) == 2, "two answers")
         await second.until(lambda: second.answers(its_key), "an answer")
 
@@ -122,7 +122,7 @@ async def test_a_key_with_another_text_is_refused(server):
     talk = await in_database(Talk)
     its_key = key()
     async with talk.chat(server) as chat:
-        await chat.say("Hello", its_key=its_key)
+        await chat.say(make.SAID, its_key=its_key)
 
         answer = await chat.say("Something else", its_key=its_key)
 
@@ -135,8 +135,8 @@ async def test_the_same_key_of_agent_and_visitor_are_two_messages(server):
     talk = await in_database(Talk)
     its_key = key()
     async with talk.chat(server) as chat, talk.desk(server) as desk:
-        assert (await chat.say("Hello", its_key=its_key))["number"] == 2
-        assert (await desk.say("Hello", talk.id, its_key=its_key))["number"] == 3
+        assert (await chat.say(make.SAID, its_key=its_key))["number"] == 2
+        assert (await desk.say(make.SAID, talk.id, its_key=its_key))["number"] == 3
 
 
 async def test_two_tabs_of_each_side_stay_equal(server):
@@ -149,7 +149,7 @@ async def test_two_tabs_of_each_side_stay_equal(server):
     ):
         pages = [desk, desk_too, chat, chat_too]
         for page, where in ((chat, None), (chat_too, None), (desk, talk.id), (desk_too, talk.id)):
-            await page.say("Hello", where)
+            await page.say(make.SAID, where)
         for page in pages:
             await page.until_line(5)
             await page.until_drawn()
@@ -170,7 +170,7 @@ async def test_coming_back_in_the_middle_of_a_talk_loses_and_doubles_nothing(ser
         for start in range(0, 12, 4):
             async with talk.chat(server, last=last) as chat:
                 for its_key in keys[start : start + 4]:
-                    await chat.send("post", key=its_key, text="Hello")
+                    await chat.send("post", key=its_key, text=make.SAID)
                 await chat.until(lambda chat=chat, start=start: chat.answers(keys[start]), "an answer")
                 # The connection breaks: no word of farewell.
                 chat.socket.transport.abort()
@@ -179,7 +179,7 @@ async def test_coming_back_in_the_middle_of_a_talk_loses_and_doubles_nothing(ser
             last = max(order, default=0)
         async with talk.chat(server, last=last) as chat:
             for its_key in keys:
-                assert (await chat.say("Hello", its_key=its_key))["is"] == "posted"
+                assert (await chat.say(make.SAID, its_key=its_key))["is"] == "posted"
             await chat.until(lambda: max(order + chat.order) == 13, "the last line")
             order += chat.order
         await desk.until_line(13)

@@ -7,17 +7,17 @@ share, and by how much the longest round exceeded the nap.
 """
 
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 
-import psycopg
+from tests.told import connect_to
 
 NAP_SECONDS = 0.01
 REPORT_SECONDS = 0.1
 START_SECONDS = 30
+LOCK_SECONDS = 60
 
 
 class Machine:
@@ -58,13 +58,9 @@ class Machine:
 
 def questions(address):
     """A function that asks the database something and waits for the answer."""
-    if address.startswith("sqlite:///"):
-        database = sqlite3.connect(address.removeprefix("sqlite:///"), timeout=60, isolation_level=None)
-        return lambda: database.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
-    user, _, rest = address.removeprefix("postgresql://").partition("@/")
-    folder, _, name = rest.rpartition("/")
-    database = psycopg.connect(host=folder, user=user, dbname=name, autocommit=True)
-    return lambda: database.execute("SELECT 1").fetchall()
+    database = connect_to(address, LOCK_SECONDS)
+    question = "SELECT COUNT(*) FROM sqlite_master" if address.startswith("sqlite:///") else "SELECT 1"
+    return lambda: database.execute(question).fetchall()
 
 
 def main(address):

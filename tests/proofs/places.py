@@ -16,6 +16,7 @@ import psycopg
 from tests.plugin import kind
 from tests.portals import ROOT
 from tests.servers import Postgres, Valkey
+from tests.told import handed_out
 
 # Limits that would only slow down what is to be shown.
 GENEROUS = {
@@ -131,10 +132,15 @@ def running(portals):
             portal.start()
         yield portals
     finally:
-        for portal in portals:
-            if portal.is_running:
-                portal.process.send_signal(signal.SIGCONT)
-                portal.kill()
+        with contextlib.ExitStack() as stack:  # whatever is wrong with one of them, all must end
+            for portal in portals:
+                stack.callback(_end, portal)
+
+
+def _end(portal):
+    if portal.is_running:
+        portal.process.send_signal(signal.SIGCONT)
+        portal.kill()
 
 
 def talks_in(database, count):
@@ -144,7 +150,9 @@ def talks_in(database, count):
     run = {"cwd": ROOT, "env": environment, "check": True, "stdout": subprocess.PIPE, "text": True}
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], **run)
     command = [sys.executable, "-m", "tests.benchmarks.world", str(count)]
-    return json.loads(subprocess.run(command, **run).stdout)
+    talks = json.loads(subprocess.run(command, **run).stdout)
+    handed_out.update(talk[who].partition("=")[2] for talk in talks for who in ("visitor", "agent"))
+    return talks
 
 
 def without_key_rules(database):

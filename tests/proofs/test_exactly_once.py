@@ -129,7 +129,7 @@ async def write_on(person, count, seconds):
     luck = person.luck
     for place in range(count):
         await asyncio.sleep(luck.uniform(0.2, 1.8) * seconds / count)
-        await person.say(f"{person.sender} {place}", lose_answer=luck.random() < LOST_ANSWERS)
+        await person.say(f"{person.sender} says number {place}", lose_answer=luck.random() < LOST_ANSWERS)
 
 
 async def talk_under_faults(

