@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from tests.proofs.places import Machine
+from tests.proofs.places import Others
 
 OTHERS = "others use this machine"
 
@@ -25,11 +25,11 @@ def seed():
 
 
 @pytest.fixture(autouse=True)
-def machine():
+def others():
     """Seconds are judged by what others left of the machine when the test began."""
-    Machine.look()
-    if Machine.patience > 1.05:
-        print(f"{OTHERS}: seconds may be {Machine.patience:.1f} times as many")
+    Others.look()
+    if Others.patience > 1.05:
+        print(f"{OTHERS}: seconds may be {Others.patience:.1f} times as many")
 
 
 @pytest.fixture

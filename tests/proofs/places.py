@@ -169,7 +169,7 @@ def memory_of(process):
     raise AssertionError("The process has ended.")
 
 
-class Machine:
+class Others:
     """What others leave of this machine, told before a proof runs: what the proof itself does is no excuse."""
 
     patience = 1.0
@@ -187,4 +187,4 @@ class Machine:
 
 def patience():
     """How much longer things may take because others used this machine when the test began."""
-    return Machine.patience
+    return Others.patience
