@@ -43,6 +43,8 @@ class RouterProcess:
                 at, act, *ids = values
                 self.found.append((float(at), act, set(map(int, ids))))
                 continue
+            if len(values) < 4:
+                continue  # it was killed in the middle of a word
             began, ended, self.clock, is_sweep = map(float, values)
             self.turns.append((began, ended))
             if is_sweep:

@@ -241,8 +241,6 @@ async def meet_slow_readers(portal, talks, seed, *, pages, size, calm_size=None)
     watcher = SimpleNamespace(id=other["conversation"], visitor_cookie=other["visitor"], agent_cookie=other["agent"])
     async with writers, Canary(portal, watcher) as canary:
         await all_connected(writers)
-        # Before any of it: memory that the first flood takes is used again by the second, and would hide its growth.
-        before = memory_of(portal.process)
         reading = [asyncio.create_task(reading_page(portal, *page)) for page in last_of(writers, flooded) * pages]
         cut_before = said_to_be_cut(portal)
         calm = await waits_during(canary, flood(writers, calm_size or size))
@@ -252,6 +250,7 @@ async def meet_slow_readers(portal, talks, seed, *, pages, size, calm_size=None)
             page.cancel()
         await asyncio.gather(*reading, return_exceptions=True)
 
+        before = memory_of(portal.process)  # which holds what the same flood takes beside pages that read
         silent = [silent_page(portal, *page) for page in last_of(writers, flooded) * pages]
         async with Samples(lambda: memory_of(portal.process), 0.05) as memory:
             slow = await waits_during(canary, flood(writers, size))
