@@ -135,6 +135,17 @@ def test_a_visitors_second_tab_and_a_reload_continue_the_conversation(desk, pers
     assert Conversation.objects.count() == 1
 
 
+def goes_on_choosing(desk, choice):
+    """What was typed stands there still; the agent chooses what it found, and submits it."""
+    desk.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(choice).to_have_value("pay")
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("Enter")
+    people.closing_dialog(desk).get_by_role("button", name="Submit").click()
+    expect(people.closing_dialog(desk)).to_be_hidden()
+    assert closed(closing_reason__label="Payment explained").count() == 1
+
+
 def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person):
     held, sockets = [], []
 
@@ -162,13 +173,7 @@ def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person
     for text in held:
         sockets[-1].send(text)
 
-    desk.evaluate("() => new Promise(requestAnimationFrame)")
-    expect(choice).to_have_value("pay")
-    desk.keyboard.press("ArrowDown")
-    desk.keyboard.press("Enter")
-    people.closing_dialog(desk).get_by_role("button", name="Submit").click()
-    expect(people.closing_dialog(desk)).to_be_hidden()
-    assert closed(closing_reason__label="Payment explained").count() == 1
+    goes_on_choosing(desk, choice)
 
 
 def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, person):
@@ -185,13 +190,7 @@ def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, perso
         route, response = held[0]
         route.fulfill(response=response)
 
-    desk.evaluate("() => new Promise(requestAnimationFrame)")
-    expect(choice).to_have_value("pay")
-    desk.keyboard.press("ArrowDown")
-    desk.keyboard.press("Enter")
-    people.closing_dialog(desk).get_by_role("button", name="Submit").click()
-    expect(people.closing_dialog(desk)).to_be_hidden()
-    assert closed(closing_reason__label="Payment explained").count() == 1
+    goes_on_choosing(desk, choice)
 
 
 def test_a_late_answer_to_the_closing_reason_changes_nothing_any_more(desk, person):
