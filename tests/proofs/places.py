@@ -162,9 +162,13 @@ def without_key_rules(database):
 
 
 def memory_of(process):
-    """The bytes that a process really occupies."""
+    """
+    The bytes that a process really occupies for itself.
+
+    What it has mapped of the database's file is the system's to keep or to drop, and counts once for each connection.
+    """
     for line in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("The process has ended.")
 
