@@ -5,7 +5,7 @@ import datetime as dt
 
 from config.metrics import registry
 from tests import make
-from tests.live.sockets import Talk, in_database
+from tests.live.sockets import Talk, in_database, until
 
 HOUR = dt.timedelta(hours=1)
 
@@ -36,9 +36,9 @@ def talk_that_was_left():
 
 
 def talk_beside(talk):
-    """Another conversation of the agent, in which somebody writes while the desk shows the first."""
+    """Another conversation of the agent, in which somebody wrote half a second ago."""
     other = make.active_conversation(lead=talk.agent)
-    make.message(other, "Are you there?", at=make.database_now())
+    make.message(other, "Are you there?", at=make.ago(0.5))
     return other
 
 
@@ -59,6 +59,8 @@ async def test_lines_from_before_a_desk_showed_their_thread_were_not_slow_to_com
     talk, timed = await in_database(Talk), Deliveries()
     async with talk.desk(here) as desk:
         await desk.until_line(1)
+        opened_at = await in_database(make.database_now)
+        await until(lambda: make.ago(1) > opened_at)  # so that the desk was open when it was written
         other = await in_database(talk_beside, talk)
         await desk.send("open", conversation=other.pk, last=0)
         await desk.until_line(2)
