@@ -71,9 +71,8 @@ def test_the_dialog_lists_colleagues_with_state_queues_and_load(lucia, jonas, ta
 
 
 def test_engaged_is_who_is_available_or_idle_with_a_conversation_open(lucia, jonas, talk):
-    amadou, wanjiru = make.agent("Amadou", state=AgentState.IDLE), make.agent("Wanjiru")
-    make.active_conversation(lead=amadou)
-    make.offer(to=wanjiru)  # it only rings
+    make.active_conversation(lead=make.agent("Amadou", state=AgentState.IDLE))
+    make.offer(to=make.agent("Wanjiru"))  # it only rings
 
     page = Page(desk_of(lucia).get(address("transfer", talk), headers=HTMX))
 
