@@ -19,6 +19,7 @@ COUNTED = ("passed", "failed", "errors", "skipped", "left out")
 # Nothing was collected: no part of `make test` may be empty.
 NOTHING = 5
 OF_THEIR_OWN = ("browser", "proofs")
+SEVERAL_AT_ONCE = ["-n", os.environ.get("LIVEDESK_TEST_WORKERS", "2")]
 PROOFS = "tests/proofs"
 # Those that measure nothing, so that other tests may run beside them.
 PLAIN_PROOFS = [
@@ -27,17 +28,16 @@ PLAIN_PROOFS = [
     f"{PROOFS}/test_who_may_what_on_sockets.py",
     f"{PROOFS}/test_bad_input.py",
 ]
+MEASURING_PROOFS = [PROOFS, *(f"--ignore={file}" for file in PLAIN_PROOFS)]
 ATTACK = "tests/browser/test_under_attack.py"
 
 
 def main(arguments):
     started = time.monotonic()
-    several = [*folders(), *PLAIN_PROOFS, "-n", os.environ.get("LIVEDESK_TEST_WORKERS", "2")]
     results = [
-        run("SQLite", "sqlite", [*several, *arguments]),
-        run("PostgreSQL and Valkey", "postgresql", [*several, *arguments]),
+        *on_both("", [*folders(), *PLAIN_PROOFS, *SEVERAL_AT_ONCE, *arguments]),
         in_browser(arguments),
-        *proofs([PROOFS, *(f"--ignore={file}" for file in PLAIN_PROOFS), *arguments]),
+        *on_both("The promises on ", [*MEASURING_PROOFS, *arguments]),
     ]
     total = {name: sum(result["counts"].get(name, 0) for result in results) for name in COUNTED}
     for result in results:
@@ -82,11 +82,11 @@ def in_browser(arguments):
     return result
 
 
-def proofs(arguments):
-    """One after the other: what they measure is not to be disturbed by each other."""
+def on_both(what, arguments):
+    """On each database in turn. What measures runs without SEVERAL_AT_ONCE: it is not to be disturbed by itself."""
     return [
-        run("The promises on SQLite", "sqlite", arguments),
-        run("The promises on PostgreSQL and Valkey", "postgresql", arguments),
+        run(f"{what}SQLite", "sqlite", arguments),
+        run(f"{what}PostgreSQL and Valkey", "postgresql", arguments),
     ]
 
 

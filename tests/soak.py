@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 
-from tests.run import ATTACK, PROOFS, counts_text, proofs, run
+from tests.run import ATTACK, MEASURING_PROOFS, PLAIN_PROOFS, SEVERAL_AT_ONCE, counts_text, on_both, run
 
 # What stands beside the other tests of its subject, and proves a promise too.
 ELSEWHERE = [
@@ -26,9 +26,14 @@ def main(arguments):
     if not is_short:
         os.environ["LIVEDESK_SOAK"] = "1"
         options += ["--timeout", str(LONG_SECONDS)]
-    results = proofs([*(chosen or [PROOFS, *ELSEWHERE]), *options])
-    if not chosen:
-        results.append(run("A browser under attack", "sqlite", [ATTACK, *options]))
+    if chosen:
+        results = on_both("Chosen promises on ", [*chosen, *options])
+    else:
+        results = [
+            *on_both("The promises that measure nothing on ", [*PLAIN_PROOFS, *ELSEWHERE, *SEVERAL_AT_ONCE, *options]),
+            run("A browser under attack", "sqlite", [ATTACK, *options]),
+            *on_both("The promises on ", [*MEASURING_PROOFS, *options]),
+        ]
     for result in results:
         print(f"{result['part']}: {counts_text(result['counts'])} in {result['seconds']} s")
     print(f"make {'proofs' if is_short else 'soak'} SEED={seed} runs it again.")
