@@ -14,6 +14,7 @@ from django.urls import re_path  # noqa: E402
 
 from config.lifespan import lifespan  # noqa: E402
 from config.origin import OwnOriginOnly  # noqa: E402
+from config.outage import ComingBack  # noqa: E402
 from config.requests import Pages  # noqa: E402
 from conversations.consumers import websocket_urls  # noqa: E402
 
@@ -23,7 +24,7 @@ nowhere = re_path("", WebsocketDenier.as_asgi())
 application = ProtocolTypeRouter(
     {
         "http": Pages(),
-        "websocket": OwnOriginOnly(AuthMiddlewareStack(URLRouter([*websocket_urls, nowhere]))),
+        "websocket": OwnOriginOnly(ComingBack(AuthMiddlewareStack(URLRouter([*websocket_urls, nowhere])))),
         "lifespan": lifespan,
     }
 )

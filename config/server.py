@@ -32,6 +32,8 @@ MOST_UNTAKEN = 2_000
 UNTAKEN_BYTES = 4 * 1024 * 1024
 # The headers of a request take a browser a blink, and the slowest line no half minute.
 HEADERS_SECONDS = 30.0
+# Longer than a request waits for the database (DATABASE_POOL's ten seconds), as long as a page waits for its socket.
+HANDSHAKE_SECONDS = 15
 # Together below the ten seconds that service managers commonly wait.
 REQUESTS_SECONDS = 6.0
 BACKGROUND_SECONDS = 2.5
@@ -199,7 +201,8 @@ class DrainingServer(Server):  # type: ignore[misc]
         """Start hub, writer and router as the loop's first task (the loop is set, and not yet running)."""
         self.http_factory.protocol = PromptChannel
         self.ws_factory.protocol = PageSocket
-        self.ws_factory.setProtocolOptions(failByDrop=False)
+        # A handshake may wait for the database as long as a page does, and is answered then; by itself it is cut off.
+        self.ws_factory.setProtocolOptions(failByDrop=False, openHandshakeTimeout=HANDSHAKE_SECONDS)
         self.starting = asyncio.get_event_loop().create_task(self._start())
 
     async def _start(self) -> None:

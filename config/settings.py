@@ -144,6 +144,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "belongs_to": {"()": "config.logs.BelongsTo"},
+        "briefly": {"()": "config.outage.Briefly"},
         "not_of_probes": {"()": "config.probes.NotOfProbes"},
         "their_fault": {"()": "config.logs.TheirFault"},
     },
@@ -158,7 +159,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": environment.choice("LOG_FORMAT", {"line", "json"}, default="line" if EMBEDDED else "json"),
-            "filters": ["belongs_to", "their_fault"],
+            "filters": ["belongs_to", "briefly", "their_fault"],
         }
     },
     "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", default="INFO").upper()},

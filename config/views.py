@@ -1,5 +1,7 @@
 """The front door and the pages for what went wrong."""
 
+import sys
+
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -7,6 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from config.middleware import notice_response
+from config.outage import is_outage
+
+RETRY_AFTER_SECONDS = 5
 
 
 def front(request: HttpRequest) -> HttpResponse:
@@ -35,8 +40,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Our own fault."""
+    """Our own fault; or the database is away, which passes."""
+    if is_outage(sys.exception()):
+        return _unavailable(request)
     return render(request, "500.html", status=500)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    """When to try again, and what the person wrote. Nothing in here may ask the database."""
+    sentence = _("The portal cannot reach its database at the moment, so nothing was changed. Try again in a moment.")
+    if request.headers.get("HX-Request") == "true":
+        response = notice_response(request, sentence, 503)
+    else:
+        response = render(request, "503.html", {"sentence": sentence}, status=503)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -21,6 +21,7 @@ from agents.models import Agent
 from config import metrics
 from config.logs import belongs_to, new_id
 from config.numbers import whole_number
+from config.outage import TRY_AGAIN
 from config.refusal import Refused, TooFast
 from config.threads import in_thread
 from conversations import groups, limits, visitors
@@ -46,7 +47,7 @@ MOST_ID = 2**63 - 1
 FRAMES_PER_SECOND = 30
 LEAVING_SECONDS = 1.5  # a reload is not a departure
 
-SIGNED_OUT, NO_RIGHT, FLOODED, TRY_AGAIN = 4401, 4403, 4429, 4013
+SIGNED_OUT, NO_RIGHT, FLOODED = 4401, 4403, 4429
 
 BAD_FRAME = _("The page sent something that cannot be understood. Reload it.")
 

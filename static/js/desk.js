@@ -128,7 +128,9 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
 window.addEventListener("focus", () => current.seen());
 document.addEventListener("visibilitychange", () => current.seen());
 for (const failure of ["htmx:sendError", "htmx:responseError"]) {
-  document.body.addEventListener(failure, () => showNotice(words("noAnswer")));
+  document.body.addEventListener(failure, ({ detail: { xhr } }) => {
+    if (!xhr?.getResponseHeader("Livedesk-Notice")) showNotice(words("noAnswer")); // else the answer says it itself
+  });
 }
 // Once htmx has found the buttons that are its own.
 document.addEventListener("DOMContentLoaded", () => setTimeout(answerEarlyPresses));

@@ -51,5 +51,5 @@ def person(browser, portal):
 def is_fault(message):
     """Refused addresses are the tests' own doing (offline, 404, 409); scripts and policies are ours."""
     return message.type == "error" and not any(
-        word in message.text for word in ("Failed to load resource", "WebSocket connection to")
+        word in message.text for word in ("Failed to load resource", "WebSocket connection to", "Response Status Error")
     )

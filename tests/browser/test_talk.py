@@ -211,6 +211,18 @@ def test_a_late_answer_to_the_closing_reason_changes_nothing_any_more(desk, pers
     assert closed(closing_reason__label="Resolved").count() == 1
 
 
+def test_a_button_that_is_refused_says_why_and_only_that(desk, person):
+    people.start_chat(person())
+    people.accept(desk)
+    desk.context.clear_cookies(name="csrftoken")
+
+    with desk.expect_response("**/end/") as answer:
+        desk.get_by_role("button", name="End", exact=True).click()
+
+    assert answer.value.status == 403
+    expect(desk.locator("#notices .notice")).to_have_text([re.compile("Reload the page and try again")])
+
+
 def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk, person):
     visitor = people.start_chat(person())
     people.accept(desk)

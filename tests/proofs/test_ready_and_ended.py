@@ -16,14 +16,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from config.server import COME_BACK
 from conversations.models import Message
 from tests import make
 from tests.live.sockets import Talk, in_database
 from tests.portals import ROOT
-from tests.proofs.asking import ask
+from tests.proofs.asking import ask, post
 from tests.proofs.broken_serve import BrokenPortal
 from tests.proofs.places import running
 from tests.proofs.verdict import Unknown
@@ -139,6 +140,34 @@ def test_a_database_that_hangs_is_found_out_and_costs_nobody_a_page(own_postgres
     assert waited == PEOPLE, "unknown: the database did not hang"
     assert hung < PAGES_WAIT, "unknown: it hung for longer than a page waits"
     assert statuses == {200}
+
+
+@pytest.mark.only_on("postgresql")
+async def test_a_database_that_stays_away_is_told_to_who_asks_and_in_a_line_to_the_log(own_postgres, start_portal):
+    portal = await asyncio.to_thread(start_portal, DATABASE_URL=own_postgres.url())
+    somebody = f"sessionid={'a' * 32}"
+    await asyncio.to_thread(own_postgres.kill)
+
+    answers = await asyncio.gather(
+        asyncio.to_thread(ask, f"{portal.url}/chat/"),
+        asyncio.to_thread(ask, f"{portal.url}/desk/", somebody),
+        asyncio.to_thread(post, portal, "/sign-in/", somebody, username="lucia", password="livedesk"),
+    )
+    cookie = {"Cookie": somebody}
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(
+            f"{portal.socket_url}/ws/desk/", origin=portal.url, additional_headers=cookie, open_timeout=NEVER
+        ):
+            pass
+    await asyncio.to_thread(own_postgres.start)
+
+    assert [status for status, _page in answers] == [503, 503, 503]
+    assert all("nothing was changed" in page for _status, page in answers)
+    assert refused.value.response.status_code == 403
+    assert "A socket could not be served. (" in portal.log()
+    assert "Traceback" not in portal.log()
+    await asyncio.to_thread(seconds_until, portal, 200, time.monotonic())
+    assert await asyncio.to_thread(portal.get, "/chat/") == 200
 
 
 @pytest.mark.only_on("sqlite")
