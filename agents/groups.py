@@ -4,5 +4,5 @@ ROUTER = "router"  # "work": something was freed or added
 
 
 def desk(agent_id: int) -> str:
-    """Everything that shows on an agent's desk. Rings: "changed"."""
+    """Everything that shows on an agent's desk. Rings: "changed", "told" (how asking a colleague ended, in `offer`)."""
     return f"desk:{agent_id}"

@@ -39,9 +39,7 @@ class SignInView(LoginView):
         # Not the form as it was sent: to look at it would be to try the password.
         form = self.get_form_class()(self.request, initial={"username": username[:150]})
         context = self.get_context_data(form=form, refusal=str(refusal))
-        response = self.render_to_response(context, status=refusal.status)
-        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
-        return response
+        return self.render_to_response(context, status=refusal.status, headers=refusal.headers)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -1,6 +1,7 @@
 """Reads the settings from the environment, and says in one sentence what is wrong with them."""
 
 import secrets
+import zoneinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from config.threads import KEPT_CONNECTIONS
 
 # A server that lost its power in the middle of a transaction holds its rows until the database gives it up.
 SESSION_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ENGINES = {
     "django.db.backends.sqlite3": "sqlite",
     "django.db.backends.postgresql": "postgresql",
@@ -54,6 +56,30 @@ class Environment:
 
     def names(self, name: str, default: str = "") -> list[str]:
         return [part.strip() for part in self.text(name, default=default).split(",") if part.strip()]
+
+    def log_level(self) -> str:
+        """From which level on lines are logged."""
+        level = self.text("LOG_LEVEL", default="INFO").upper()
+        if level not in LOG_LEVELS:
+            raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}; it takes one of {', '.join(LOG_LEVELS)}.")
+        return level
+
+    def time_zone(self) -> str:
+        """The portal's own zone, by its name in the time zone database."""
+        zone = self.text("TIME_ZONE", default="UTC")
+        if zone not in zoneinfo.available_timezones():
+            raise ImproperlyConfigured(f"TIME_ZONE is {zone!r}; it takes the name of a zone, like Europe/Madrid.")
+        return zone
+
+    def trusted_origins(self) -> list[str]:
+        """Other origins whose pages may send forms and open sockets."""
+        origins = self.names("CSRF_TRUSTED_ORIGINS")
+        for origin in origins:
+            if not origin.startswith(("https://", "http://")):
+                raise ImproperlyConfigured(
+                    f"CSRF_TRUSTED_ORIGINS has {origin!r}; it takes whole origins, like https://desk.example.com."
+                )
+        return origins
 
     def secret_key(self) -> str:
         """The key that signs sessions. Embedded, it is made once and kept beside the data."""

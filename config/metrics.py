@@ -1,8 +1,6 @@
 """What this process counts for Prometheus; the whole portal's numbers are read from the database at each scrape."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 registry = CollectorRegistry(auto_describe=True)
 
@@ -28,16 +26,3 @@ sweep = Histogram(
     registry=registry,
 )
 router_lag = Gauge("livedesk_router_lag_seconds", "Since the router's last sweep.", registry=registry)
-
-__all__ = [
-    "Collector",
-    "Metric",
-    "delivery",
-    "messages",
-    "offers",
-    "reconnects",
-    "registry",
-    "router_lag",
-    "sockets",
-    "sweep",
-]

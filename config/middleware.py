@@ -92,8 +92,8 @@ def _not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def refusal_response(request: HttpRequest, refusal: Refused) -> HttpResponse:
     """The refusal's sentence, its status, and when to try again."""
     response = sentence_response(request, str(refusal), refusal.status)
-    if refusal.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    for name, value in refusal.headers.items():
+        response.headers[name] = value
     return response
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from config.guards import guards
 from config.health import health
 from config.logs import belongs_to, new_id
 from config.metrics import registry, router_lag
@@ -41,7 +42,7 @@ class ProbesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         belongs_to.set(new_id("request"))
         probe = self.probes.get(request.path_info)
-        return _guarded(request, probe(request)) if probe else self.get_response(request)
+        return _guarded(probe(request)) if probe else self.get_response(request)
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -71,14 +72,7 @@ def _json(what: dict[str, object], status: int) -> HttpResponse:
     return JsonResponse(what, status=status)
 
 
-def _guarded(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    if request.is_secure():
-        response.headers["Strict-Transport-Security"] = (
-            f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
-        )
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["X-Frame-Options"] = "DENY"
+def _guarded(response: HttpResponse) -> HttpResponse:
+    for name, value in guards():
+        response.headers[name] = value
     return response

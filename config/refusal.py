@@ -22,6 +22,11 @@ class Refused(Exception):
         if sentence is not None:
             self.sentence = sentence
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an answer that says no carries beside its sentence."""
+        return {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
+
     def __str__(self) -> str:
         sentence = str(self.sentence)
         return sentence % self.values if self.values else sentence

@@ -18,7 +18,7 @@ ALLOWED_HOSTS = environment.allowed_hosts()
 # Plain http only in the embedded default; behind a proxy people come by https.
 HTTPS = environment.yes("HTTPS", default=not EMBEDDED)
 TRUSTED_PROXY = environment.yes("TRUSTED_PROXY", default=False)
-CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = environment.trusted_origins()
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
@@ -111,7 +111,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = environment.text("TIME_ZONE", default="UTC")
+TIME_ZONE = environment.time_zone()
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -162,7 +162,7 @@ LOGGING = {
             "filters": ["belongs_to", "briefly", "their_fault"],
         }
     },
-    "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", default="INFO").upper()},
+    "root": {"handlers": ["stderr"], "level": environment.log_level()},
     "loggers": {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},

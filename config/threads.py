@@ -26,7 +26,9 @@ readers = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
 # For the router, the safety poll and the leases: behind the pages of a whole house that comes back they would be late.
 keepers = ThreadPoolExecutor(KEEPERS, thread_name_prefix="keeper")
-KEPT_CONNECTIONS = THREADS + 1 + KEEPERS
+# For what may take a minute and nobody waits for: the virus check, and the clearing of files.
+chores = ThreadPoolExecutor(1, thread_name_prefix="chores")
+KEPT_CONNECTIONS = THREADS + 1 + KEEPERS + 1
 
 
 def in_thread(function: Callable[P, T], *, pool: ThreadPoolExecutor = readers) -> Callable[P, Awaitable[T]]:
@@ -76,7 +78,7 @@ def _run(work: Callable[[], T]) -> T:
 
 def close_connections() -> None:
     """Close what the threads hold: when the server stops, and after each test."""
-    for pool, size in ((readers, THREADS), (writer, 1), (keepers, KEEPERS)):
+    for pool, size in ((readers, THREADS), (writer, 1), (keepers, KEEPERS), (chores, 1)):
         # Each waits for the others, so that no thread takes two and leaves another's connection open.
         together = threading.Barrier(size)
         for done in [pool.submit(_close, together) for _ in range(size)]:

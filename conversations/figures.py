@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from django.db import DatabaseError
 from django.db.models import Count, Exists, Min, OuterRef, Q
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
-from config.metrics import Collector, Metric, registry
+from config.metrics import registry
 from conversations.models import Conversation
 from conversations.states import State
 from queues.models import Queue, QueueMembership

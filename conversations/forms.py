@@ -1,6 +1,5 @@
 """Forms of the chat page and the desk."""
 
-import re
 import unicodedata
 import uuid
 from typing import Any
@@ -16,7 +15,6 @@ from conversations.models import LONGEST_NAME, Conversation
 from conversations.states import Party
 from queues.models import ClosingReason, Queue
 
-SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Directional marks could turn a name around and with it the line in which it stands.
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 KEPT = {"\u200c", "\u200d"}  # joiners: some scripts and emoji need them

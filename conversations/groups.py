@@ -6,7 +6,12 @@ __all__ = ["ROUTER", "desk", "line", "thread"]
 
 
 def thread(conversation_id: int) -> str:
-    """One conversation. Rings: "posted" (messages, up to `number`), "changed" (anything else about it)."""
+    """
+    One conversation.
+
+    Rings: "posted" (messages, up to `number`), "marked" (what was delivered and read), "typing" (who, by `name`, for a
+    moment; nothing is stored), "changed" (anything else about it).
+    """
     return f"thread:{conversation_id}"
 
 

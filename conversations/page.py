@@ -16,7 +16,6 @@ from config import metrics
 from config.live import Hub, Ring
 from config.threads import in_thread
 from conversations.actions.reading import Marks
-from conversations.errors import Gone
 from conversations.frames import Frame, lines_frame, marks_frame, reload_frame
 from conversations.line import Line
 from conversations.models import Message
@@ -116,8 +115,6 @@ class Page:
                 await self._step()
             except asyncio.CancelledError:
                 raise
-            except Gone:
-                return  # the conversation was deleted; there is nothing to keep in step with
             except Exception:
                 logger.exception("A page could not be brought up to date; trying again.")
                 self.make_stale()

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 
 from config.clock import database_now
-from config.threads import in_thread
+from config.threads import chores, in_thread
 from conversations.actions.files import remove_stale, settle_scan
 from conversations.models import Attachment
 from conversations.states import ScanState
@@ -93,7 +93,7 @@ async def run() -> None:
     """Ask about what waits for its check, until cancelled."""
     scanner = configured()
     while scanner is not None:
-        await in_thread(check_waiting)(scanner)
+        await in_thread(check_waiting, pool=chores)(scanner)
         await asyncio.sleep(LOOK_SECONDS)
     await asyncio.Event().wait()
 
@@ -101,7 +101,7 @@ async def run() -> None:
 async def clean_up() -> None:
     """Remove files that were never posted, until cancelled."""
     while True:
-        if removed := await in_thread(remove_stale)():
+        if removed := await in_thread(remove_stale, pool=chores)():
             logger.info("%d files that were never posted were removed.", removed)
         await asyncio.sleep(CLEAN_UP_SECONDS)
 
@@ -127,7 +127,12 @@ def check(attachment: Attachment, scanner: Scanner, now: dt.datetime) -> bool:
     if not mine.update(scan_tries=tries):
         return False
     try:
-        with default_storage.open(attachment.file.name or "") as file:
+        file = default_storage.open(attachment.file.name or "")
+    except OSError as problem:
+        logger.warning("A file that waits for its virus check cannot be read (%s); trying again later.", problem)
+        return False
+    try:
+        with file:
             is_clean = scanner.scan(file)  # type: ignore[arg-type]
     except (ScannerAway, OSError) as problem:
         logger.warning("The virus check did not answer (%s); asking again later.", problem)

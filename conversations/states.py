@@ -22,7 +22,6 @@ MOVES: dict[State, frozenset[State]] = {
     State.CLOSED: frozenset(),
 }
 OPEN_STATES = (State.WAITING, State.ACTIVE)  # the visitor can write
-UNFINISHED_STATES = (State.WAITING, State.ACTIVE, State.WRAP_UP)  # somebody has something to do
 
 
 class OfferState(models.TextChoices):

@@ -38,11 +38,6 @@ def token_hash_of(request: HttpRequest) -> str | None:
     return token_hash_in(request.COOKIES.get(COOKIE))
 
 
-def has_bad_cookie(request: HttpRequest) -> bool:
-    """Whether the browser sent a cookie that is forged or stale."""
-    return COOKIE in request.COOKIES and token_hash_of(request) is None
-
-
 def start_session(response: HttpResponse) -> str:
     """Give the browser a session of its own; answers its hash. Before the first form, so that two clicks are one."""
     token = secrets.token_urlsafe(32)

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agents.states import AgentState
@@ -115,6 +115,7 @@ class QueueAdmin(RetiredNotDeletedAdmin):
         return queues.prefetch_related("opening_hours", "holidays").annotate(
             members_total=Count("memberships", filter=Q(memberships__agent__is_active=True)),
             members_available=Count("memberships", filter=available),
+            now=Now(),
         )
 
     def has_history(self, row: Model) -> bool:
@@ -129,7 +130,7 @@ class QueueAdmin(RetiredNotDeletedAdmin):
     @admin.display(description=_("open now"), boolean=True)
     def shown_open(self, queue: Queue) -> bool:
         """Whether the queue takes new conversations now."""
-        return is_open(queue, timezone.now())
+        return is_open(queue, queue.now)  # type: ignore[attr-defined]
 
 
 @admin.register(ClosingReason)

@@ -81,14 +81,14 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         open_conversation(queue.pk, _opening(request, form, token_hash))
     except (QueueClosed, NobodyThere, AlreadyEnded, TooFast) as refusal:
         form.add_error(None, str(refusal))
-        return _start_page(request, queue, form, status=refusal.status, retry_after=refusal.retry_after_seconds)
+        return _start_page(request, queue, form, status=refusal.status, headers=refusal.headers)
     response = redirect("chat:conversation")
     visitors.renew_session(request, response)
     return response
 
 
 def _start_page(
-    request: HttpRequest, queue: Queue, form: StartForm, *, status: int = 200, retry_after: int | None = None
+    request: HttpRequest, queue: Queue, form: StartForm, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> HttpResponse:
     now = database_now()
     is_open = hours.is_open(queue, now)
@@ -103,8 +103,8 @@ def _start_page(
         "usual_minutes": usual_minutes(queue.pk),
     }
     response = render(request, "chat/start.html", context, status=status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
     if visitors.token_hash_of(request) is None:
         visitors.start_session(response)
     return response

@@ -225,10 +225,7 @@ def _answer(work: Callable[[], JsonResponse]) -> JsonResponse:
 
 
 def _refusal(refusal: Refused) -> JsonResponse:
-    response = JsonResponse({"sentence": str(refusal)}, status=refusal.status)
-    if refusal.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
-    return response
+    return JsonResponse({"sentence": str(refusal)}, status=refusal.status, headers=refusal.headers)
 
 
 def _readable(request: HttpRequest, handle: UUID) -> Attachment:

@@ -24,10 +24,7 @@ def answer_message(request: HttpRequest, send: Callable[[], Posted], *, back_to:
             "sentence": str(refusal),
             "retry_after": refusal.retry_after_seconds,
         }
-        response = JsonResponse({"frames": [frame]}, status=refusal.status)
-        if refusal.retry_after_seconds is not None:
-            response.headers["Retry-After"] = str(refusal.retry_after_seconds)
-        return response
+        return JsonResponse({"frames": [frame]}, status=refusal.status, headers=refusal.headers)
     return JsonResponse({"frames": [posted_frame(posted)]})
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents import actions
-from agents.errors import AgentGone, AlreadySignedOut, ReasonGone
+from agents.errors import AgentDisabled, AgentGone, AlreadySignedOut, ReasonGone
 from agents.models import AgentStateChange
 from agents.states import AgentState, ChangedBy
 from config import live
@@ -145,7 +145,7 @@ def test_an_unknown_agent_is_refused(door, agent_id):
 def test_an_agent_whose_account_is_not_active_is_refused(door):
     lucia, vera = make.agent("Lucía", is_active=False), make.supervisor("Vera")
 
-    with refuses(AgentGone):
+    with refuses(AgentDisabled):
         DOORS[door](lucia.pk, vera)
 
 

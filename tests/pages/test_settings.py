@@ -45,9 +45,12 @@ def test_a_complete_environment_is_enough():
         ("REDIS_URL", None, "REDIS_URL is missing; several processes need it, like redis://127.0.0.1:6379/0."),
         ("REDIS_URL", "http://redis.example.com", "REDIS_URL cannot be read; it looks like"),
         ("DEBUG", "perhaps", "DEBUG is 'perhaps'; it takes 1 or 0."),
+        ("TIME_ZONE", "Mars/Olympus", "TIME_ZONE is 'Mars/Olympus'; it takes the name of a zone, like Europe/Madrid."),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL is 'LOUD'; it takes one of DEBUG, INFO, WARNING, ERROR, CRITICAL."),
+        ("CSRF_TRUSTED_ORIGINS", "desk.example.com", "CSRF_TRUSTED_ORIGINS has 'desk.example.com'; it takes whole"),
         ("MESSAGES_PER_MINUTE", "0", "MESSAGES_PER_MINUTE is '0'; it takes a whole number from 1 to 100000."),
-        ("DATABASE_POOL", "many", "DATABASE_POOL is 'many'; it takes a whole number from 13 to 500."),
-        ("DATABASE_POOL", "12", "DATABASE_POOL is '12'; it takes a whole number from 13 to 500."),
+        ("DATABASE_POOL", "many", "DATABASE_POOL is 'many'; it takes a whole number from 14 to 500."),
+        ("DATABASE_POOL", "13", "DATABASE_POOL is '13'; it takes a whole number from 14 to 500."),
     ],
 )
 def test_a_missing_or_wrong_setting_is_one_sentence(name, value, sentence):
