@@ -135,12 +135,14 @@ class DeskPage(Page):
         while conversation_id is not None:
             sent = self.sent
             try:
-                messages = await in_thread(missing_lines)(self.agent_id, conversation_id, sent)
+                missing = await in_thread(missing_lines)(self.agent_id, conversation_id, sent, self.language)
             except Gone:
                 return  # the next refresh says so
-            if not messages or (conversation_id, sent) != (self.open_id, self.sent):
+            if (conversation_id, sent) != (self.open_id, self.sent):
                 return  # opened anew meanwhile, even the same: the next turn catches up from what it has now
-            await self._show_lines(conversation_id, messages, is_all=True)
+            await self._show_lines(conversation_id, missing.messages, frame=missing.frame)
+            if missing.was_all:
+                return  # what comes after the look rings
 
     async def _refresh(self) -> None:
         if self.desk is None:

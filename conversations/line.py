@@ -25,6 +25,10 @@ class Line:
         """1 for the next one; None behind the part of the line that is counted."""
         return self.places.get(conversation_id)
 
+    def reaches(self, conversation_id: int) -> bool:
+        """Whether it says all that can be said of this place: it has it, or was counted as far as any is."""
+        return conversation_id in self.places or len(self.places) == LONGEST_LINE
+
     def minutes(self, conversation_id: int) -> int | None:
         """About how long it takes; None when too few were answered lately to tell."""
         place = self.place(conversation_id)

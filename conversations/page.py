@@ -174,19 +174,20 @@ class Page:
             self.sent = last_number  # told once
             await self._send(reload_frame())
 
-    async def _show_lines(self, conversation_id: int, messages: list[Message], *, is_all: bool = False) -> None:
+    async def _show_lines(self, conversation_id: int, messages: list[Message], *, frame: Frame | None = None) -> None:
         """
         Send lines that follow exactly what the page has; otherwise let it catch up.
 
-        `is_all`: they were read from the database, so nothing else follows what the page has.
+        With their `frame` they were read from the database, so nothing else follows what the page has.
         """
         fresh = [message for message in messages if message.number > self.sent]
         if not fresh:
             return
-        if fresh[0].number != self.sent + 1 and not is_all:
+        if frame is None and fresh[0].number != self.sent + 1:
             self._is_behind = True
             return
-        frame = lines_frame(conversation_id, fresh, self.audience, self.language)
+        if frame is None or len(fresh) < len(messages):
+            frame = lines_frame(conversation_id, fresh, self.audience, self.language)
         # Before it is sent: while a slow line takes it, the page may open another conversation, with another number.
         self.sent = fresh[-1].number
         is_awaited = fresh[-1].created_at >= self._since  # what was written before nobody waited for here
@@ -232,12 +233,15 @@ class VisitorPage(Page):
         await self._show_lines(self.conversation_id, ring["_posted"])
 
     async def _catch_up(self) -> None:
-        while messages := await in_thread(missing_lines_of_visitor)(self.conversation_id, self.sent):
-            await self._show_lines(self.conversation_id, messages, is_all=True)
+        while True:
+            missing = await in_thread(missing_lines_of_visitor)(self.conversation_id, self.sent, self.language)
+            await self._show_lines(self.conversation_id, missing.messages, frame=missing.frame)
+            if missing.was_all:
+                return  # what comes after the look rings
 
     async def _refresh(self) -> None:
-        self.line, sent = self.pages.line_for(self), self.sent
-        self.view = await in_thread(view_of_visitor)(self.conversation_id, self.line, self.language)
+        sent = self.sent
+        self.view = await in_thread(view_of_visitor)(self.conversation_id, self.pages.counted_lines(), self.language)
         self.line = self.view.line
         conversation = self.view.conversation
         await self._leave_if_ahead(sent, conversation.last_number)
@@ -246,8 +250,11 @@ class VisitorPage(Page):
         await self._show_fragments(self.view.drawn)
 
     def line_counted(self, line: Line) -> None:
-        """The line of this page's queue was counted anew; it may be the one that the page shows."""
+        """The line of this page's queue was counted anew; it is drawn anew if it tells this page something else."""
         before, self.line = self.line, line
-        if line != before:
+        if before is None or self._told_by(before) != self._told_by(line):
             self._is_stale = True
             self._wake.set()
+
+    def _told_by(self, line: Line) -> tuple[int, int | None, int | None]:
+        return line.queue_id, line.place(self.conversation_id), line.minutes(self.conversation_id)

@@ -91,12 +91,9 @@ class Pages:
         elif isinstance(page, DeskPage):
             _discard(self.desks, page.agent_id, page)
 
-    def line_for(self, page: VisitorPage) -> Line | None:
-        """The line that this page waits in, as counted last."""
-        for line in self.lines.values():
-            if page in line.pages:
-                return line.line
-        return None
+    def counted_lines(self) -> dict[int, Line]:
+        """The lines that pages here wait in, as counted last, by queue."""
+        return {queue_id: counted.line for queue_id, counted in self.lines.items() if counted.line is not None}
 
     def follow_line(self, page: VisitorPage, queue_id: int | None) -> None:
         """Let the page follow this queue's line, and no other."""

@@ -1,5 +1,6 @@
 """What a page reads when something rang: everything it shows, drawn, in a handful of queries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +21,11 @@ from conversations.fragments import (
     draw_status,
     load_desk,
 )
+from conversations.frames import Frame, lines_frame
 from conversations.line import Line, line_of
 from conversations.models import Conversation, Message, Offer, Participant
 from conversations.states import OfferKind, OfferState, State
-from conversations.thread import after, refusal
+from conversations.thread import Audience, after, refusal, was_all
 
 # What the row of a task asks, and what it only prints.
 TASK_LOOKED_AT = ("state", "is_open", "is_visitor_here", "has_deadline", "unread")
@@ -77,12 +79,15 @@ class Newest:
         )
 
 
-def view_of_visitor(conversation_id: int, line: Line | None, language: str) -> VisitorView:
-    """Read and draw the chat page's header and composer, by this line if it is the one that the visitor waits in."""
+def view_of_visitor(conversation_id: int, lines: Mapping[int, Line], language: str) -> VisitorView:
+    """
+    Read and draw the chat page's header and composer.
+
+    His place is told by the one of these lines that he waits in, by queue; who is not in it yet has it counted anew.
+    """
     conversation = Conversation.objects.select_related("queue").get(pk=conversation_id)
-    if conversation.state != State.WAITING:
-        line = None
-    elif line is None or line.queue_id != conversation.queue_id:
+    line = lines.get(conversation.queue_id) if conversation.state == State.WAITING else None
+    if conversation.state == State.WAITING and (line is None or not line.reaches(conversation_id)):
         line = line_of(conversation.queue_id)
     drawn = draw_status(conversation, line, language) | draw_files(conversation, language, with_notes=False)
     return VisitorView(conversation, drawn, marks_for_visitor(conversation), line)
@@ -133,12 +138,28 @@ def notice_of(offer_id: int, language: str) -> dict[str, Any]:
     return {"is": "notice", "sentence": f"{customer}: {sentence}", "conversation": offer.conversation_id}
 
 
-def missing_lines(agent_id: int, conversation_id: int, number: int) -> list[Message]:
-    """The next lines that a desk lacks; asks again whether the agent may read them, and raises Gone."""
-    agent = Agent(pk=agent_id)
-    return after(participation_of(agent, conversation_id).conversation, number)
+@dataclass(frozen=True)
+class Missing:
+    """The next lines that a page lacks, drawn; there is no frame when there is none."""
+
+    messages: list[Message]
+    frame: Frame | None
+    was_all: bool
 
 
-def missing_lines_of_visitor(conversation_id: int, number: int) -> list[Message]:
-    """The next lines that a chat page lacks."""
-    return after(Conversation.objects.get(pk=conversation_id), number)
+def missing_lines(agent_id: int, conversation_id: int, number: int, language: str) -> Missing:
+    """What a desk lacks; asks again whether the agent may read it, and raises Gone."""
+    place = participation_of(Agent(pk=agent_id), conversation_id)
+    return _missing(place.conversation, number, Audience.AGENTS, language)
+
+
+def missing_lines_of_visitor(conversation_id: int, number: int, language: str) -> Missing:
+    """What a chat page lacks."""
+    return _missing(Conversation.objects.get(pk=conversation_id), number, Audience.VISITOR, language)
+
+
+def _missing(conversation: Conversation, number: int, audience: Audience, language: str) -> Missing:
+    # Drawn in this thread: on the event loop, hundreds of long lines would let all pages of the process wait.
+    messages = after(conversation, number)
+    frame = lines_frame(conversation.pk, messages, audience, language) if messages else None
+    return Missing(messages, frame, was_all(messages))

@@ -110,6 +110,11 @@ def after(conversation: Conversation, number: int) -> list[Message]:
     return messages
 
 
+def was_all(stretch: Sequence[Message]) -> bool:
+    """Whether nothing stood behind these when `after` read them."""
+    return len(stretch) < CATCH_UP
+
+
 def lines(messages: Iterable[Message], audience: Audience) -> list[Line]:
     """Messages as lines for this audience, in the language that is active."""
     return [line(message, audience) for message in messages]

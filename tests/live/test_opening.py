@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
-from conversations import desk_page
+from conversations import desk_page, page
 from conversations.consumers import LiveConsumer
+from conversations.thread import RenderedLines
 from tests import make
 from tests.live.sockets import Talk, in_database, page_of
 
@@ -92,3 +93,30 @@ async def test_lines_that_a_page_no_longer_has_come_again_though_later_ones_are_
         await desk.until_line(3)
         await desk.until_line(1)
     assert sorted(desk.order) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("who", ["desk", "chat"])
+async def test_what_a_page_lacks_is_read_once_and_drawn_beside_the_loop(here, monkeypatch, who):
+    looks, drawn_in = [], set()
+    name, module = ("missing_lines", desk_page) if who == "desk" else ("missing_lines_of_visitor", page)
+    look, render = getattr(module, name), RenderedLines.render
+
+    def look_and_count(*arguments):
+        looks.append(arguments)
+        return look(*arguments)
+
+    def render_and_tell(*arguments):
+        drawn_in.add(threading.current_thread())
+        return render(*arguments)
+
+    talk = await in_database(Talk)
+    for text in ("two", "three"):
+        await in_database(talk.write, text)
+    monkeypatch.setattr(module, name, look_and_count)
+    monkeypatch.setattr(RenderedLines, "render", render_and_tell)
+    async with talk.desk(here) if who == "desk" else talk.chat(here) as reader:
+        await reader.until_line(3)
+        await heard(reader)
+
+    assert len(looks) == 1
+    assert drawn_in and threading.current_thread() not in drawn_in
