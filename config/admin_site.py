@@ -133,12 +133,16 @@ def floor() -> dict[str, Any]:
 
 def _counts_by_queue() -> Any:
     """Unfinished conversations only: the index holds no others, whatever the history."""
-    unfinished = Conversation.objects.exclude(state=State.CLOSED).order_by().values("queue")
-    return unfinished.annotate(
-        waiting=Count("pk", filter=Q(state=State.WAITING)),
-        active=Count("pk", filter=Q(state=State.ACTIVE)),
-        wrap_up=Count("pk", filter=Q(state=State.WRAP_UP)),
-        oldest=Min("queued_at", filter=Q(state=State.WAITING)),
+    return (
+        Conversation.objects.unfinished()
+        .order_by()
+        .values("queue")
+        .annotate(
+            waiting=Count("pk", filter=Q(state=State.WAITING)),
+            active=Count("pk", filter=Q(state=State.ACTIVE)),
+            wrap_up=Count("pk", filter=Q(state=State.WRAP_UP)),
+            oldest=Min("queued_at", filter=Q(state=State.WAITING)),
+        )
     )
 
 

@@ -69,7 +69,7 @@ def earlier_of(conversation: Conversation, most: int, *, before: int | None = No
     """
     same = Q(visitor=conversation.visitor_id)
     if conversation.visitor_email:
-        same |= Q(visitor_email=conversation.visitor_email)
+        same |= Q(visitor_email=conversation.visitor_email) & ~Q(visitor_email="")  # as the index says it
     first = Message.objects.filter(conversation=OuterRef("pk"), number=1)
     leads = Participant.objects.filter(conversation=OuterRef("pk"), role=Role.LEAD).order_by("-joined_at", "-pk")
     closed = Conversation.objects.filter(

@@ -22,6 +22,7 @@ from conversations import thread
 from conversations.actions import closing, transfers
 from conversations.devices import device_of
 from conversations.event_words import in_words
+from conversations.file_lines import fetch_files
 from conversations.load import with_load
 from conversations.models import Conversation, Message, Participant
 from conversations.states import MessageKind, Role, State, SystemReason
@@ -217,6 +218,7 @@ def _transcript(conversation: Conversation, *, before: int | None) -> dict[str, 
     page = list(rows.order_by("-number")[:PAGE])[::-1]
     for message in page:
         message.conversation = conversation
+    fetch_files(page)
     return {
         "conversation": conversation,
         "lines": thread.lines(page, thread.Audience.AGENTS),

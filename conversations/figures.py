@@ -42,7 +42,7 @@ def _queues() -> list[Metric]:
     )
     active = GaugeMetricFamily("livedesk_active", "Conversations that are served.", labels=["queue"])
     now = database_now()
-    open_ones = Conversation.objects.exclude(state=State.CLOSED).order_by()
+    open_ones = Conversation.objects.unfinished().order_by()
     rows = open_ones.values("queue", "state").annotate(n=Count("pk"), first=Min("queued_at"))
     found = {(row["queue"], row["state"]): row for row in rows}
     unfinished = {queue for queue, _state in found}  # in a queue that takes no more there may still be some

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import prefetch_related_objects
+from django.db.models import Subquery, prefetch_related_objects
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -68,10 +68,12 @@ def draw_files(conversation: Conversation, language: str, *, with_notes: bool) -
     """The files of the newest messages, by name of their fragment; nothing while no scanner is in use."""
     if not settings.FILE_SCANNER:
         return {}
-    messages = conversation.messages.filter(attachments__isnull=False).exclude(kind=MessageKind.EVENT)
+    # By the conversation's files, of which there are few, and not by its messages.
+    with_files = Subquery(conversation.attachments.filter(message__isnull=False).order_by().values("message"))
+    messages = Message.objects.filter(pk__in=with_files)
     if not with_notes:
         messages = messages.exclude(kind=MessageKind.NOTE)
-    newest = list(messages.distinct().order_by("-number")[:REDRAWN])
+    newest = list(messages.order_by("-number")[:REDRAWN])
     fetch_files(newest)
     with translation.override(language):
         return {f"files-{message.pk}": _draw(message) for message in newest}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Q, Subquery
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -227,21 +227,18 @@ def _requests(agent: Agent, offers: list[Offer]) -> list[Request]:
 
 
 def _previews(conversations: Iterable[Conversation]) -> dict[int, list[tuple[str, str]]]:
-    """The newest lines of each thread, one query for all."""
+    """The newest lines of each thread, two queries for all, however long they are."""
     by_pk = {conversation.pk: conversation for conversation in conversations}
     previews: dict[int, list[tuple[str, str]]] = defaultdict(list)
     if not by_pk:
         return previews
     talk = (MessageKind.TEXT, MessageKind.FILE)
-    newer = Message.objects.filter(
-        conversation=OuterRef("conversation"), kind__in=talk, number__gt=OuterRef("number")
-    ).order_by("number")
-    messages = (
-        Message.objects.filter(conversation__in=by_pk, kind__in=talk)
-        .filter(~Exists(newer[PREVIEW_LINES - 1 : PREVIEW_LINES]))
-        .select_related("agent")
-        .order_by("conversation", "number")
-    )
+    newest = Message.objects.filter(conversation=OuterRef("pk"), kind__in=talk).order_by("-number").values("number")
+    first = Subquery(newest[PREVIEW_LINES - 1 : PREVIEW_LINES])
+    wanted = Q()
+    for pk, number in Conversation.objects.filter(pk__in=by_pk).order_by().values_list("pk", first):
+        wanted |= Q(conversation=pk, number__gte=number or 0)
+    messages = Message.objects.filter(wanted, kind__in=talk).select_related("agent").order_by("conversation", "number")
     for message in messages:
         conversation = by_pk[message.conversation_id]
         who = conversation.visitor_name if message.sender == Party.VISITOR else (message.agent and message.agent.name)

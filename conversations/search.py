@@ -152,10 +152,8 @@ def search(agent: Agent, wanted: Wanted, *, before: int = 0) -> ResultPage:
 def places_of(agent: Agent, wanted: Wanted) -> QuerySet[Participant]:
     """The agent's newest stays in the conversations that fit, newest first."""
     same = Participant.objects.filter(agent=OuterRef("agent"), conversation=OuterRef("conversation"))
-    later = same.filter(
-        Q(joined_at__gt=OuterRef("joined_at")) | Q(joined_at=OuterRef("joined_at"), pk__gt=OuterRef("pk"))
-    )
-    places = Participant.objects.filter(~Exists(later), agent=agent)
+    # A later stay has the higher key: stays begin under the lock of their conversation.
+    places = Participant.objects.filter(~Exists(same.filter(pk__gt=OuterRef("pk"))), agent=agent)
     if wanted.customer:
         places = places.filter(
             Q(conversation__visitor_name__icontains=wanted.customer)

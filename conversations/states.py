@@ -21,6 +21,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.WRAP_UP: frozenset({State.CLOSED}),
     State.CLOSED: frozenset(),
 }
+UNFINISHED_STATES = (State.WAITING, State.ACTIVE, State.WRAP_UP)  # somebody has something to do
 OPEN_STATES = (State.WAITING, State.ACTIVE)  # the visitor can write
 
 

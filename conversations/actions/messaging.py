@@ -214,9 +214,13 @@ def _rights(drafts: Iterable[Draft]) -> dict[tuple[int, int | None], Agent]:
 def _known(drafts: Iterable[Draft]) -> dict[tuple[int, str, int | None, str], Message]:
     """The messages that stand under these keys already."""
     drafts = list(drafts)
-    found = Message.objects.filter(
+    keyed = Message.objects.exclude(key="").filter(
         conversation__in={draft.conversation_id for draft in drafts}, key__in={draft.key for draft in drafts}
     )
+    agents = {draft.agent_id for draft in drafts if draft.agent_id is not None}
+    # By side, as the indexes of the keys are: otherwise the whole thread would be read, under its lock.
+    by_agents = keyed.filter(sender=Party.AGENT, agent__in=agents)
+    found = keyed.filter(sender=Party.VISITOR).order_by().union(by_agents.order_by(), all=True)
     return {(message.conversation_id, message.sender, message.agent_id, message.key): message for message in found}
 
 
