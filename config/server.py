@@ -5,6 +5,7 @@ from daphne.server import Server  # isort: skip
 
 import asyncio
 import logging
+import math
 import os
 import sys
 from collections import deque
@@ -26,6 +27,9 @@ BACKLOG = 2048
 FRAME_BYTES = 64 * 1024
 # A page that does not read is dropped here; it comes back and catches up from the database.
 UNREAD_BYTES = 4 * 1024 * 1024
+# Who takes nothing of a file for so long has gone; and how often that is looked at.
+STALLED_SECONDS = 30.0
+READER_SECONDS = 0.05
 # The other way: what a page may send ahead while one command of it waits for the database. No page of ours comes near,
 # and who floods is told in words first: that is the application's part, and begins far below.
 MOST_UNTAKEN = 2_000
@@ -223,7 +227,21 @@ class DrainingServer(Server):  # type: ignore[misc]
             # Otherwise a kept connection would bring the next request to a server that is going.
             protocol.channel.persistent = False
             message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        if message["type"] == "http.response.body":
+            await self._wait_for_reader(protocol)
         await super().handle_reply(protocol, message)
+
+    async def _wait_for_reader(self, request: Any) -> None:
+        """A file goes to a slow line as fast as that takes it, and does not lie in memory meanwhile."""
+        loop = asyncio.get_running_loop()
+        least, since = math.inf, loop.time()
+        while request.channel is not None and (unread := unread_bytes(request.channel.transport)) > UNREAD_BYTES:
+            if unread < least:
+                least, since = unread, loop.time()
+            elif loop.time() - since > STALLED_SECONDS:
+                request.channel.transport.abortConnection()
+                return
+            await asyncio.sleep(READER_SECONDS)
 
     # Ending
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 from django.db.utils import InterfaceError, OperationalError
 
 P = ParamSpec("P")
@@ -74,6 +74,16 @@ def _run(work: Callable[[], T]) -> T:
     except (OperationalError, InterfaceError):
         outages.note()
         raise
+
+
+def let_go() -> None:
+    """
+    Give this thread's connection back: what follows takes seconds and asks nothing, and others wait for one.
+
+    The next question takes one anew. Inside a transaction nothing is given back.
+    """
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def close_connections() -> None:

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
+from config.threads import let_go
 from conversations import file_types, pictures
 from conversations.errors import FileRefused, FileTooLarge
 from conversations.models import LONGEST_FILE_NAME, FileType
@@ -58,11 +59,16 @@ def allowed_extensions() -> list[str]:
 
 
 def examine(upload: "UploadedFile[Any]") -> Examined:
-    """Decide about a file that has arrived; raises a refusal that says what is wrong with it."""
+    """
+    Decide about a file that has arrived; raises a refusal that says what is wrong with it.
+
+    The database is asked first and let go then: to look at a large picture takes its time, and its turn.
+    """
     name = clean_name(upload.name or "")
     check_size(upload.size or 0, name)
     extension = extension_of(name)
     _check_allowed(extension, name, allowed_extensions())
+    let_go()
     file = cast(BinaryIO, upload.file)
     if not file_types.fits(extension, file):
         raise FileRefused(

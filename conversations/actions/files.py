@@ -56,8 +56,9 @@ def upload(upload: "UploadedFile[Any]", sender: Sender) -> Attachment:
     """
     _check_open(Conversation.objects.filter(pk=sender.conversation_id).first(), sender)
     _check_quota(sender.conversation_id, upload.size or 0)
+    now = database_now()
     examined = examine(upload)
-    stored = _store(upload, examined)
+    stored = _store(upload, examined, now)
     try:
         return _keep(examined, stored, sender)
     except BaseException:
@@ -181,9 +182,9 @@ def _check_quota(conversation_id: int, size: int) -> None:
         )
 
 
-def _store(upload: "UploadedFile[Any]", examined: Examined) -> list[str]:
+def _store(upload: "UploadedFile[Any]", examined: Examined, now: dt.datetime) -> list[str]:
     """Write file and thumbnail under names that say nothing; answers those names, the thumbnail's maybe empty."""
-    place = f"{database_now():%Y/%m}/{uuid.uuid4().hex}"
+    place = f"{now:%Y/%m}/{uuid.uuid4().hex}"
     upload.seek(0)
     stored = [default_storage.save(place, upload), ""]
     if examined.picture is not None:

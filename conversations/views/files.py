@@ -20,6 +20,7 @@ from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
 from config.numbers import whole_number
 from config.refusal import Refused
+from config.threads import let_go
 from conversations import limits, visitors
 from conversations.access import conversation_of, readable_by
 from conversations.actions import files
@@ -120,7 +121,12 @@ def thumbnail(request: HttpRequest, handle: UUID) -> FileResponse:
 
 
 def _opened(stored: FieldFile) -> BinaryIO:
-    """The stored bytes; a row whose bytes are gone (a backup of one without the other) is logged and has no file."""
+    """
+    The stored bytes; a row whose bytes are gone (a backup of one without the other) is logged and has no file.
+
+    The database is let go: a slow line takes the file for minutes.
+    """
+    let_go()
     try:
         return cast(BinaryIO, stored.open("rb"))
     except FileNotFoundError as missing:

@@ -2,6 +2,7 @@
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.test import AsyncClient, Client
 
 from conversations.actions import files
@@ -136,3 +137,14 @@ def test_the_stored_files_are_under_no_address_of_their_own():
 
     for place in ("files", "media", "static"):
         assert visitor_of(conversation).get(f"/{place}/{name}").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_download_holds_no_connection_to_the_database():
+    conversation = make.waiting_conversation()
+    visitor, url = visitor_of(conversation), posted(conversation)
+
+    response = visitor.get(url)
+
+    assert connection.connection is None
+    assert body(response) == samples.PDF

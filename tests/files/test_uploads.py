@@ -4,9 +4,13 @@ import datetime as dt
 import json
 
 import pytest
+from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from config.clock import database_now
+from conversations import file_types
 from conversations.actions import files
 from conversations.models import Attachment
 from conversations.states import Party
@@ -169,3 +173,27 @@ def test_what_was_never_posted_goes_after_a_day(stored, django_capture_on_commit
 
     assert [attachment.name for attachment in Attachment.objects.all()] == ["new.pdf"]
     assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("name", ["screen.png", "order.pdf"])
+def test_nobody_waits_for_the_connection_of_who_uploads(monkeypatch, stored, name):
+    given_back = []
+    monkeypatch.setattr("conversations.files.let_go", lambda: given_back.append(len(connection.queries_log)))
+    content = samples.picture() if name.endswith("png") else samples.PDF
+    conversation = make.waiting_conversation()
+    look, save, asked = file_types.fits, default_storage.save, []
+
+    def note(work):
+        def noted(*arguments):
+            asked.append(len(connection.queries_log))
+            return work(*arguments)
+
+        return noted
+
+    monkeypatch.setattr(file_types, "fits", note(look))
+    monkeypatch.setattr(default_storage, "save", note(save))
+    with CaptureQueriesContext(connection):
+        assert send(visitor_of(conversation), CHAT, name, content).status_code == 200
+
+    assert len(given_back) == 1
+    assert asked and set(asked) == {given_back[0]}

@@ -14,6 +14,9 @@ django.setup()
 
 from config import server  # noqa: E402
 
+MEBIBYTE = 1024 * 1024
+FILE_PIECES = 64
+
 
 class Background:
     """Stands for hub, writer and router."""
@@ -46,11 +49,24 @@ async def application(scope, receive, send):
         await asyncio.to_thread(threading.Event().wait)
     elif scope["path"] == "/large":
         say("large")
+    elif scope["path"] == "/file":
+        await send_file(send)
+        return
     body = b"x" * (8 * 1024 * 1024 if scope["path"] == "/large" else 4)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
     if scope["path"] == "/wait":
         say("answered")
+
+
+async def send_file(send):
+    """Send more than any connection holds, a piece at a time."""
+    size = FILE_PIECES * MEBIBYTE
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+    for _ in range(FILE_PIECES):
+        await send({"type": "http.response.body", "body": b"x" * MEBIBYTE, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+    say("sent")
 
 
 async def listen(receive, send):
@@ -90,6 +106,8 @@ async def flood(receive, send):
 
 if __name__ == "__main__":
     server.background = Background()
+    if "--impatient" in sys.argv:
+        server.STALLED_SECONDS = 0.2
     small = server.DrainingServer(
         application, endpoints=[f"fd:fileno={sys.argv[1]}"], listening=lambda: say("listening")
     )

@@ -1,6 +1,7 @@
 """How the server starts, guards itself and ends."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -151,6 +152,37 @@ def read_all(browser):
     size = 0
     while chunk := browser.recv(65536):
         size += len(chunk)
+    return size
+
+
+FILE = 64 * 1024 * 1024
+
+
+async def test_a_file_goes_to_a_slow_reader_whole(start_small):
+    server = start_small()
+    with socket.create_connection(("127.0.0.1", server.port)) as browser:
+        browser.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+        assert await asyncio.to_thread(read_all, browser) > FILE
+
+    await server.said("sent")
+
+
+async def test_a_file_does_not_lie_in_memory_for_who_takes_nothing_of_it(start_small):
+    server = start_small("--impatient")
+    with socket.create_connection(("127.0.0.1", server.port)) as browser:
+        browser.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await server.said("sent")  # it went on without him
+
+        assert await asyncio.to_thread(read_what_is_there, browser) < FILE / 2
+
+
+def read_what_is_there(browser):
+    """How much came before the connection was cut off."""
+    size = 0
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := browser.recv(65536):
+            size += len(chunk)
     return size
 
 
