@@ -221,15 +221,27 @@ def overflow(conversation_id: int) -> bool:
 
 
 def _unattended(now: dt.datetime) -> list[int]:
-    """Waiting conversations of queues whose last member has been signed out for longer than the grace."""
-    members = Agent.objects.filter(memberships__queue=OuterRef("queue"), is_active=True)
-    there = members.exclude(state=AgentState.OFFLINE)
+    """
+    Waiting conversations of queues whose last member has been signed out for longer than the grace.
+
+    Who may not sign in any more serves nobody, but the grace runs from when he left too.
+    """
+    members = Agent.objects.filter(memberships__queue=OuterRef("queue"))
+    pending = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING)
     limit = now - _seconds("queue__waiting_grace_seconds")
     left_later = members.annotate(limit=OuterRef("limit")).filter(state_since__gt=F("limit"))
     waiting = Conversation.objects.annotate(limit=ExpressionWrapper(limit, output_field=DateTimeField())).filter(
-        ~Exists(there), ~Exists(left_later), state=State.WAITING, entered_queue_at__lte=F("limit")
+        ~Exists(_there(members)),
+        ~Exists(left_later),
+        ~Exists(pending),  # who is asked may still accept
+        state=State.WAITING,
+        entered_queue_at__lte=F("limit"),
     )
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _there(members: QuerySet[Agent]) -> QuerySet[Agent]:
+    return members.filter(is_active=True).exclude(state=AgentState.OFFLINE)
 
 
 def _is_given_up(conversation: Conversation, last_left_at: dt.datetime | None, now: dt.datetime) -> bool:
@@ -247,9 +259,11 @@ def close_unattended(conversation_id: int) -> bool:
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
-    members = Agent.objects.filter(memberships__queue=conversation.queue_id, is_active=True)
+    members = Agent.objects.filter(memberships__queue=conversation.queue_id)
     last_left_at = members.aggregate(last=Max(F("state_since")))["last"]
-    if conversation.state != State.WAITING or members.exclude(state=AgentState.OFFLINE).exists():
+    if conversation.state != State.WAITING or _there(members).exists():
+        return False
+    if conversation.offers.filter(state=OfferState.PENDING).exists():
         return False
     if not _is_given_up(conversation, last_left_at, now):
         return False

@@ -101,6 +101,27 @@ def test_an_account_that_is_not_active_does_not_count():
     assert fresh(conversation).state == State.CLOSED
 
 
+def test_it_waits_for_the_grace_since_the_last_member_was_disabled():
+    orders = make.queue(waiting_grace_seconds=60)
+    make.agent("Lucía", queues=[orders], state=AgentState.OFFLINE, state_since=make.ago(2), is_active=False)
+    make.agent("Jonas", queues=[orders], state=AgentState.OFFLINE, state_since=make.ago(86_400))
+    conversation = make.waiting_conversation(queue=orders, waited_seconds=100)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
+def test_it_does_not_close_while_somebody_is_asked():
+    """He was a member when he was asked, and may still accept."""
+    conversation = unattended_conversation()
+    make.offer(to=make.agent("Jonas"), conversation=conversation)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
 def test_a_queue_without_any_member_closes_it_too():
     conversation = make.waiting_conversation(queue=make.queue(waiting_grace_seconds=60), waited_seconds=61)
 
