@@ -3,6 +3,7 @@
 import datetime as dt
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 
 from django.db.models import (
     Exists,
@@ -20,7 +21,7 @@ from django.db.models.functions import Cast
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
-from config.locks import Busy, impatiently
+from config.locks import Busy, impatiently, waiting
 from conversations.actions.offers import make_locked
 from conversations.errors import AgentFull, AgentNotAvailable
 from conversations.load import with_load
@@ -31,32 +32,60 @@ from queues.models import Queue, QueueMembership
 REFUSED_BEFORE = (OfferState.DECLINED, OfferState.MISSED)
 MOST_TRIES = 5
 
+# Where a conversation stands among all that wait.
+Place = tuple[dt.datetime, int]
+
+
+class Held(Exception):
+    """Another router serves this queue now."""
+
+
+class Overtaken(Exception):
+    """Whoever stands first in this queue's line now has somebody of another line before him."""
+
 
 def route(most: int | None = None) -> int:
     """
     Offer waiting conversations until no free place and waiting conversation of one queue are left, or to so many.
 
-    Any number of processes may route at once: each serves the queues that no other one serves in this moment. Answers
-    how many were offered.
+    Any number of processes may route at once: each serves the queues that no other one serves in this moment. What it
+    passes over for that it looks for once more, and then waits for its turn: two who met at each other's queues would
+    leave a place free. Answers how many were offered.
     """
+    made, passed = _serve_lines(most)
+    if passed and made != most:
+        made += _serve_lines(None if most is None else most - made, is_patient=True)[0]
+    return made
+
+
+def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, list[int]]:
+    """Serve all lines, whoever stands first of all first; answers how many were offered, and the queues passed over."""
     made = 0
+    passed: list[int] = []
     tries: Counter[int] = Counter()
     lines = _lines()
     heapq.heapify(lines)
     while made != most and lines:
         _head, queue_id = heapq.heappop(lines)
+        following = lines[0][0] if lines else None
         try:
-            if not offer_next(queue_id):
-                continue  # another router serves it, or there is nobody to ask for whoever stands first
-            made += 1
-        except (AgentFull, AgentNotAvailable, Busy):
+            with impatiently():
+                is_made = _offer_next(queue_id, following, without=passed, is_patient=is_patient)
+        except Held:
+            passed.append(queue_id)
+            continue
+        except (AgentFull, AgentNotAvailable, Busy, Overtaken):
             # Taken since we looked. All locks are let go before the next try: two agents' locks could meet crosswise.
             tries[queue_id] += 1
             if tries[queue_id] == MOST_TRIES:
                 continue
+        else:
+            if not is_made:
+                continue  # there is nobody to ask for whoever stands first
+            made += 1
         if (head := _head_of(queue_id)) is not None:
             heapq.heappush(lines, (head, queue_id))
-    return made
+    return made, passed
 
 
 def offer_next(queue_id: int) -> bool:
@@ -64,27 +93,53 @@ def offer_next(queue_id: int) -> bool:
     Offer the first of the queue's line to the member who should be asked next; False when there is nobody to ask.
 
     One router at a time serves a queue: its row is the lock of its line, so that the order holds however many route.
-    Nobody waits for it, and who is being written to in this very moment is passed over. Raises AgentFull or
-    AgentNotAvailable when the member was taken since we looked, and Busy when somebody holds his row.
+    Who is being written to in this very moment is passed over. Raises AgentFull or AgentNotAvailable when the member
+    was taken since we looked, and Busy when somebody holds his row.
     """
-    with impatiently():
-        return _offer_next(queue_id)
-
-
-def _offer_next(queue_id: int) -> bool:
-    queue = Queue.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=queue_id).first()
-    if queue is None:
+    try:
+        with impatiently():
+            return _offer_next(queue_id)
+    except Held:
         return False
+
+
+def _offer_next(
+    queue_id: int, following: Place | None = None, *, without: Sequence[int] = (), is_patient: bool = False
+) -> bool:
+    """
+    The same, unless others stand before: at `following`, or in the queues `without` whose members are left to them.
+
+    Who holds one of these queues comes to this one too, or the next turn does, a second later at most.
+    """
+    queue = _lock_line(queue_id, is_patient=is_patient)
     line = not_offered().filter(queue=queue).order_by("order_key", "pk")
     conversation = line.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
     if conversation is None:
         return False
+    if following is not None and (conversation.order_key, conversation.pk) > following:
+        raise Overtaken
     conversation.queue = queue
-    agent_id = candidates(conversation, database_now()).values_list("pk", flat=True).first()
+    agents = candidates(conversation, database_now())
+    if without:
+        agents = agents.exclude(Exists(QueueMembership.objects.filter(queue__in=without, agent=OuterRef("pk"))))
+    agent_id = agents.values_list("pk", flat=True).first()
     if agent_id is None:
         return False
     make_locked(conversation, to=agent_id)
     return True
+
+
+def _lock_line(queue_id: int, *, is_patient: bool) -> Queue:
+    """The queue, locked; raises Held while another router has it, at once or, patiently, after a blink."""
+    try:
+        with waiting():
+            queues = Queue.objects.select_for_update(no_key=True, skip_locked=not is_patient)
+            queue = queues.filter(pk=queue_id).first()
+    except Busy as busy:
+        raise Held from busy
+    if queue is None:
+        raise Held
+    return queue
 
 
 def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
@@ -121,10 +176,6 @@ def not_offered() -> QuerySet[Conversation]:
     """Waiting conversations without a pending offer."""
     pending = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING)
     return Conversation.objects.filter(~Exists(pending), state=State.WAITING)
-
-
-# Where a conversation stands among all that wait.
-Place = tuple[dt.datetime, int]
 
 
 def _lines() -> list[tuple[Place, int]]:

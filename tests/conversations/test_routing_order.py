@@ -82,6 +82,23 @@ def test_a_conversation_that_was_declined_keeps_its_place():
     assert (asked(first), asked(second)) == (jonas, None)
 
 
+def test_a_line_whose_first_was_served_meanwhile_stands_where_its_next_one_does(monkeypatch):
+    """Another router took him between the look at all lines and the lock of this one."""
+    lucia = make.agent("Lucía", capacity=1)
+    orders, returns = make.queue("Orders", members=[lucia]), make.queue("Returns", members=[lucia])
+    first, middle, last = (
+        make.waiting_conversation(queue=queue, waited_seconds=wait)
+        for queue, wait in ((orders, 60), (returns, 30), (orders, 10))
+    )
+    lines = routing._lines()
+    make.offer(to=make.agent("Jonas"), conversation=first)
+    monkeypatch.setattr(routing, "_lines", lambda: lines)
+
+    assert routing.route() == 1
+
+    assert (asked(middle), asked(last)) == (lucia, None)
+
+
 # The cost
 
 

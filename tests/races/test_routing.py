@@ -6,7 +6,7 @@ import sys
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, F
 
 from agents.models import Agent
@@ -15,6 +15,7 @@ from conversations.actions import offers, routing
 from conversations.load import with_load
 from conversations.models import Conversation, Offer
 from conversations.states import OfferState
+from queues.models import Queue
 from tests import make
 from tests.portals import ROOT, database_url
 from tests.races.crowd import at_once
@@ -153,3 +154,70 @@ def test_routers_do_not_wait_for_a_conversation_that_another_holds():
 
     assert made == 1
     assert Offer.objects.get().conversation == free
+
+
+def while_another_serves(queue, act):
+    """What this answers while another router holds the queue's line."""
+    is_held, may_let_go = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Queue.objects.select_for_update(no_key=True).get(pk=queue.pk)
+            is_held.set()
+            may_let_go.wait(WAIT_SECONDS)
+
+    def acted():
+        is_held.wait(WAIT_SECONDS)
+        try:
+            return act(may_let_go)
+        finally:
+            may_let_go.set()
+
+    return at_once(hold, acted)[1]
+
+
+@pytest.mark.only_on("postgresql")
+def test_an_agent_is_left_to_the_line_ahead_while_another_router_serves_it():
+    first, second = make.queue("First"), make.queue("Second")
+    lucia = make.agent("Lucía", queues=[first, second], capacity=1)
+    early = make.waiting_conversation(queue=first, waited_seconds=60)
+    late = make.waiting_conversation(queue=second)
+
+    assert while_another_serves(first, lambda _: (routing.route(), Offer.objects.count())) == (0, 0)
+
+    assert routing.route() == 1
+    assert early.offers.get().agent == lucia
+    assert not late.offers.exists()
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_line_that_another_router_serves_keeps_nobody_else_from_work():
+    first, second = make.queue("First"), make.queue("Second")
+    make.agent("Lucía", queues=[first, second], capacity=1)
+    jonas = make.agent("Jonas", queues=[second], capacity=1)
+    make.waiting_conversation(queue=first, waited_seconds=60)
+    late = make.waiting_conversation(queue=second)
+
+    assert while_another_serves(first, lambda _: routing.route()) == 1
+
+    assert late.offers.get().agent == jonas
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_router_waits_for_its_turn_at_a_line_when_nothing_else_is_left_to_do(monkeypatch):
+    queue = make.queue(members=[make.agent("Lucía", capacity=1)])
+    waiting = make.waiting_conversation(queue=queue)
+    lock_line = routing._lock_line
+
+    def route(may_let_go):
+        def lock(queue_id, *, is_patient):
+            if is_patient:
+                may_let_go.set()
+            return lock_line(queue_id, is_patient=is_patient)
+
+        monkeypatch.setattr(routing, "_lock_line", lock)
+        return routing.route()
+
+    assert while_another_serves(queue, route) == 1
+
+    assert waiting.offers.exists()
