@@ -164,11 +164,11 @@ def _store(drafts: Sequence[Draft], texts: dict[int, str], answers: list[Posted 
         before = known.get(draft.identity)
         conversation = conversations.get(draft.conversation_id)
         agent = rights.get((draft.conversation_id, draft.agent_id))
-        if conversation is None or (draft.sender == Party.AGENT and agent is None):
-            answers[place] = Gone()
-        elif before is not None:
+        if before is not None:  # it is stored, whatever has become of its sender's place or of the conversation
             is_same = (before.text, before.kind, before.handles) == (text, draft.message_kind, [*draft.files])
             answers[place] = Posted(before, is_repeat=True) if is_same else KeyUsedTwice()
+        elif conversation is None or (draft.sender == Party.AGENT and agent is None):
+            answers[place] = Gone()
         elif not conversation.is_open:
             answers[place] = AlreadyEnded()
         else:

@@ -228,14 +228,27 @@ def test_someone_elses_conversation_takes_no_message_of_an_agent():
     assert refusal.value.status == 404
 
 
-def test_an_agent_who_left_writes_no_more_not_even_what_he_sent_before():
+def test_an_agent_who_left_writes_no_more():
     lucia = make.agent("Lucía")
     conversation = make.active_conversation(lead=lucia)
-    post(by_agent(conversation, lucia))
     conversation.participants.update(left_at=database_now())
 
     with refuses(Gone):
         post(by_agent(conversation, lucia))
+
+
+def test_an_agent_who_left_is_told_that_what_he_sent_before_is_stored():
+    lucia = make.agent("Lucía")
+    conversation = make.active_conversation(lead=lucia)
+    posted = post(by_agent(conversation, lucia))
+    conversation.participants.update(left_at=database_now())
+
+    again = post(by_agent(conversation, lucia))
+
+    assert (again.message, again.is_repeat) == (posted.message, True)
+    assert conversation.messages.filter(agent=lucia).count() == 1
+    with refuses(KeyUsedTwice):
+        post(by_agent(conversation, lucia, "Something else"))
 
 
 def test_an_agent_who_was_only_asked_writes_nothing():

@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError
 
 from conversations import writer
+from conversations.actions import transfers
 from conversations.models import Message
 from tests import make
 from tests.live.sockets import SECONDS, Talk, in_database, key
@@ -103,6 +104,20 @@ async def test_a_key_that_comes_again_is_one_message_with_the_same_answer(server
     assert first == again == elsewhere == posted == after_coming_back
     assert await in_database(count, talk, its_key) == 1
     assert later.order == [1, 2]
+
+
+async def test_an_agent_who_left_gets_the_same_answer_to_a_key_and_a_refusal_to_a_new_one(server):
+    talk, its_key = await in_database(Talk), key()
+    async with talk.desk(server) as desk:
+        stored = await desk.say("On its way", talk.id, its_key=its_key)
+        await in_database(transfers.to_queue, talk.id, talk.conversation.queue_id, by=talk.agent)
+
+        again = await desk.say("On its way", talk.id, its_key=its_key)
+        other = await desk.say("Still here", talk.id)
+
+    assert again == stored
+    assert other["is"] == "refused"
+    assert await in_database(Message.objects.filter(text="On its way").count) == 1
 
 
 async def test_a_key_sent_twice_at_once_is_one_message(server):
