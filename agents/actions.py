@@ -118,7 +118,8 @@ def desk_closed(agent_id: int, *, unless_seen_after: dt.datetime | None = None) 
         desk = Agent.objects.filter(pk=agent_id).exclude(connected_until=None)
         if unless_seen_after is not None:
             desk = desk.exclude(seen_at__gt=unless_seen_after)
-        desk.update(connected_until=database_now())
+        now = database_now()
+        desk.update(seen_at=now, connected_until=now)
 
 
 def gone_agents(now: dt.datetime, grace_seconds: int) -> list[int]:

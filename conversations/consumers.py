@@ -259,7 +259,7 @@ class ChatConsumer(LiveConsumer):
         await asyncio.sleep(LEAVING_SECONDS)
         if self.conversation.pk not in current_pages().visitors:
             # He may be back on another server, which saw him since.
-            await in_thread(presence.visitor_left)(self.conversation.pk, unless_seen_after=closed_at)
+            await in_thread(presence.visitor_left)(self.conversation.pk, closed_at=closed_at)
 
 
 class DeskConsumer(LiveConsumer):

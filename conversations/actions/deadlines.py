@@ -156,7 +156,9 @@ def _gone_visitors(now: dt.datetime) -> list[int]:
     limit = now - _seconds("queue__waiting_grace_seconds")
     is_over = Q(state=State.WAITING, visitor_seen_at__lte=limit, entered_queue_at__lte=limit)
     is_over |= Q(state=State.ACTIVE, visitor_seen_at__lte=now - _seconds("queue__visitor_gone_seconds"))
-    away = Conversation.objects.filter(is_over, state__in=OPEN_STATES, visitor_seen_at__lte=now - SHORTEST_GRACE)
+    away = Conversation.objects.filter(
+        is_over, state__in=OPEN_STATES, is_visitor_here=False, visitor_seen_at__lte=now - SHORTEST_GRACE
+    )
     return list(away.order_by("visitor_seen_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 

@@ -51,12 +51,23 @@ def visitor_came(conversation_id: int) -> None:
 
 
 @transaction.atomic
-def visitor_left(conversation_id: int, *, unless_seen_after: dt.datetime | None = None) -> bool:
-    """The visitor's last page closed, or fell silent; the agent sees it at once, the deadlines run from `seen`."""
+def visitor_left(
+    conversation_id: int, *, closed_at: dt.datetime | None = None, unless_seen_after: dt.datetime | None = None
+) -> bool:
+    """
+    The visitor's last page closed, or fell silent; the agent sees it at once.
+
+    The deadlines run from when it closed. One that fell silent was there until its last sign of life, however late that
+    is noticed: an outage gives nobody a new grace.
+    """
     conversation = Conversation.objects.lock(pk=conversation_id)
-    was_seen = unless_seen_after is not None and conversation.visitor_seen_at > unless_seen_after
+    limit = closed_at or unless_seen_after
+    was_seen = limit is not None and conversation.visitor_seen_at > limit
     if was_seen or not conversation.is_visitor_here or not conversation.is_open:
         return False
+    if closed_at is not None:
+        conversation.visitor_seen_at = closed_at
+        conversation.save(update_fields=["visitor_seen_at"])
     _set_here(conversation, False, EventKind.VISITOR_LEFT, at=database_now())
     return True
 
@@ -80,7 +91,7 @@ def give_up_on_visitor(conversation_id: int) -> bool:
     """
     conversation = Conversation.objects.lock(pk=conversation_id)
     now = database_now()
-    if given_up_at(conversation) > now:
+    if conversation.is_visitor_here or given_up_at(conversation) > now:
         return False
     if conversation.state == State.WAITING:
         close_by_system(conversation, SystemReason.ABANDONED, at=now, ended_by=Party.VISITOR)

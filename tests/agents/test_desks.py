@@ -78,6 +78,14 @@ def test_closing_the_last_desk_keeps_the_state_and_disconnects():
     assert not fresh(lucia).is_connected(database_now())
 
 
+def test_the_grace_runs_from_the_closing_not_from_the_last_heartbeat():
+    lucia = make.agent("Lucía", seen_at=make.ago(4))
+
+    actions.desk_closed(lucia.pk, unless_seen_after=make.ago(0))
+
+    assert fresh(lucia).seen_at > make.ago(2)
+
+
 def test_a_desk_that_comes_back_rings_the_router(monkeypatch, django_capture_on_commit_callbacks):
     rings = []
     monkeypatch.setattr(live, "send_rings", rings.extend)

@@ -91,7 +91,44 @@ def test_nobody_seen_costs_no_query(django_assert_num_queries):
         presence.visitors_seen([])
 
 
+def test_the_grace_runs_from_the_closing_of_the_page_not_from_its_last_heartbeat():
+    conversation, closed_at = make.waiting_conversation(visitor_seen_at=make.ago(4)), make.ago(1)
+
+    assert presence.visitor_left(conversation.pk, closed_at=closed_at)
+
+    assert fresh(conversation).visitor_seen_at == closed_at
+
+
+def test_a_page_that_fell_silent_was_there_until_its_last_heartbeat():
+    conversation = make.waiting_conversation(visitor_seen_at=make.ago(40))
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).visitor_seen_at == conversation.visitor_seen_at
+
+
 # Given up
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_visitor_who_is_there_is_not_given_up_between_two_heartbeats(made):
+    idle = make.agent("Lucía", state="idle")
+    queue = make.queue(members=[idle], waiting_grace_seconds=5, visitor_gone_seconds=5)
+    conversation = made(queue=queue, visitor_seen_at=make.ago(8), waited_seconds=60)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.give_up_on_visitor(conversation.pk)
+
+
+@pytest.mark.parametrize("made", OPEN)
+def test_a_page_that_fell_silent_for_longer_than_the_grace_is_given_up_in_the_same_sweep(made):
+    queue = make.queue(waiting_grace_seconds=5, visitor_gone_seconds=5)
+    conversation = made(queue=queue, visitor_seen_at=make.ago(presence.LEASE_SECONDS + 1), waited_seconds=60)
+
+    assert deadlines.sweep() == 2
+
+    assert fresh(conversation).state != conversation.state
 
 
 def test_a_page_that_fell_silent_counts_as_left():

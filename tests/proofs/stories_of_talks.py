@@ -241,7 +241,7 @@ def close_unattended(world):
 @story(presence.give_up_on_visitor, without=("ana",))
 def give_up_on_visitor(world):
     yield
-    change(world.talk, visitor_seen_at=make.ago(7200))
+    change(world.talk, visitor_seen_at=make.ago(7200), is_visitor_here=False)
     assert presence.give_up_on_visitor(world.talk.pk)
 
 
