@@ -176,7 +176,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         """Active conversations wait again, at their first queuing moment."""
 
         def send(conversation: Conversation) -> None:
-            transfers.to_queue(conversation.pk, conversation.queue_id, by=request.user)  # type: ignore[arg-type]
+            transfers.send_back(conversation.pk, by=request.user)  # type: ignore[arg-type]
 
         do_each(self, request, queryset, send, gettext("%d sent back."))
 

@@ -1,4 +1,4 @@
-"""A conversation leaves its lead: to a queue, or back to its own when the lead is lost."""
+"""A conversation leaves its lead: to a queue, or back to its own by a supervisor or when the lead is lost."""
 
 import datetime as dt
 
@@ -9,12 +9,13 @@ from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions.guests import end_conference, guests_of
-from conversations.actions.leads import OWES_NO_ANSWER, lock_active_for_lead, require_lead
+from conversations.actions.leads import OWES_NO_ANSWER, lock_active_for_lead
 from conversations.actions.lines import announce_change, announce_line, write_event, write_note
 from conversations.actions.notes import clean_note
 from conversations.actions.offers import offer_to, settle, touch, withdraw_of
 from conversations.actions.opening import order_key
 from conversations.errors import (
+    Gone,
     NothingToCancel,
     NotNow,
     NotToYourself,
@@ -59,29 +60,39 @@ def cancel(conversation_id: int, *, by: Agent) -> None:
 @transaction.atomic
 def to_queue(conversation_id: int, queue_id: int, *, by: Agent, note: str = "") -> Conversation:
     """
-    Put an active conversation in line, in an open queue, at its first queuing moment.
+    Its lead puts an active conversation in line, in an open queue, at its first queuing moment.
 
-    Its lead may, and whoever supervises conversations, who may send it back to its own queue even after hours. The
-    note is for the colleagues who read the thread next.
+    The note is for the colleagues who read the thread next.
     """
-    conversation = Conversation.objects.lock(pk=conversation_id)
-    is_supervised = by.has_perm("conversations.supervise_conversation")
-    if not is_supervised:
-        require_lead(conversation, by)
-        if conversation.offers.filter(state=OfferState.PENDING).exists():
-            raise OfferPending
-    if conversation.state != State.ACTIVE:
-        raise NotNow
+    conversation = lock_active_for_lead(conversation_id, by)
+    if conversation.offers.filter(state=OfferState.PENDING).exists():
+        raise OfferPending
     queue = Queue.objects.filter(pk=queue_id, is_in_use=True).first()
     if queue is None:
         raise QueueGone(_("This queue is not in use any more. Choose another one."))
     now = database_now()
-    is_sent_back = is_supervised and queue.pk == conversation.queue_id
-    if not is_sent_back and not hours.is_open(queue, now):
+    if not hours.is_open(queue, now):
         raise QueueClosed(_("This queue is closed at the moment. Choose one that is open."))
     if note := clean_note(note):
         write_note(conversation, note, at=now, by=by)
     _requeue(conversation, queue, EventKind.TRANSFERRED, at=now, by=by)
+    return conversation
+
+
+@transaction.atomic
+def send_back(conversation_id: int, *, by: Agent) -> Conversation:
+    """
+    Who supervises conversations puts an active one in line again, at its first queuing moment.
+
+    In its own queue, whatever its hours and even if it is not in use any more; what was asked of a colleague is taken
+    back.
+    """
+    conversation = Conversation.objects.lock(pk=conversation_id)
+    if not by.has_perm("conversations.supervise_conversation"):
+        raise Gone
+    if conversation.state != State.ACTIVE:
+        raise NotNow
+    _requeue(conversation, conversation.queue, EventKind.TRANSFERRED, at=database_now(), by=by)
     return conversation
 
 

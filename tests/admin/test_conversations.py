@@ -213,6 +213,15 @@ def test_sending_back_goes_through_the_action_and_refusals_are_warnings(client):
     assert sentences[1] == "1 sent back."
 
 
+def test_sending_back_works_for_a_queue_that_is_not_in_use_any_more(client):
+    conversation = make.active_conversation(queue=make.queue("Old", is_in_use=False))
+
+    _response, sentences = act(client, "send_back", conversation)
+
+    conversation.refresh_from_db()
+    assert (conversation.state, sentences) == (State.WAITING, ["1 sent back."])
+
+
 def test_finishing_asks_for_a_reason_of_the_queue(client):
     conversation = make.active_conversation()
     reason = make.closing_reason(conversation.queue, "Solved elsewhere")

@@ -5,9 +5,9 @@ import pytest
 from agents.models import Agent
 from conversations.actions import transfers
 from conversations.actions.opening import order_key
-from conversations.errors import Gone, NotLead, NotNow, QueueClosed, QueueGone
+from conversations.errors import Gone, NotLead, NotNow, OfferPending, QueueClosed, QueueGone
 from conversations.load import load_of
-from conversations.states import EventKind, OfferState, State
+from conversations.states import EventKind, OfferKind, OfferState, State
 from tests import make
 from tests.rows import fresh, refuses
 
@@ -39,7 +39,7 @@ def test_everybody_leaves_and_a_pending_offer_is_taken_back():
     conversation = make.active_conversation(lead=lucia, guests=[jonas])
     offer = make.offer(to=make.agent("Sofía"), conversation=conversation)
 
-    transfers.to_queue(conversation.pk, conversation.queue_id, by=supervisor())
+    transfers.send_back(conversation.pk, by=supervisor())
 
     assert not conversation.participants.filter(left_at=None).exists()
     assert fresh(offer).state == OfferState.WITHDRAWN
@@ -48,7 +48,7 @@ def test_everybody_leaves_and_a_pending_offer_is_taken_back():
 def test_a_supervisor_sends_it_back_without_taking_part():
     conversation, vera = make.active_conversation(), supervisor()
 
-    transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
+    transfers.send_back(conversation.pk, by=vera)
 
     assert fresh(conversation).state == State.WAITING
     assert conversation.events.order_by("pk").last().by == vera
@@ -57,9 +57,62 @@ def test_a_supervisor_sends_it_back_without_taking_part():
 def test_a_supervisor_sends_it_back_to_its_own_queue_even_after_hours():
     conversation = make.active_conversation(queue=make.closed_queue())
 
-    transfers.to_queue(conversation.pk, conversation.queue_id, by=supervisor())
+    transfers.send_back(conversation.pk, by=supervisor())
 
     assert fresh(conversation).state == State.WAITING
+
+
+def test_a_supervisor_sends_it_back_to_its_own_queue_even_if_that_is_not_in_use_any_more():
+    conversation = make.active_conversation(queue=make.queue("Old", is_in_use=False))
+
+    transfers.send_back(conversation.pk, by=supervisor())
+
+    assert fresh(conversation).state == State.WAITING
+
+
+@pytest.mark.parametrize("role", ["lead", "guest", "stranger"])
+def test_nobody_else_sends_it_back(role):
+    lucia, jonas = make.agent("Lucía"), make.agent("Jonas")
+    people = {"lead": lucia, "guest": jonas, "stranger": make.agent("Marta")}
+    conversation = make.active_conversation(lead=lucia, guests=[jonas])
+
+    with refuses(Gone):
+        transfers.send_back(conversation.pk, by=people[role])
+
+
+# A supervisor at the desk is an agent like any other
+
+
+def test_a_supervisor_who_is_a_guest_does_not_transfer():
+    vera = supervisor()
+    conversation = make.active_conversation(lead=make.agent("Lucía"), guests=[vera])
+
+    with refuses(NotLead):
+        transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
+
+
+def test_a_supervisor_who_leads_it_cannot_choose_its_own_queue_when_that_is_closed():
+    vera = supervisor()
+    conversation = make.active_conversation(lead=vera, queue=make.closed_queue())
+
+    with refuses(QueueClosed):
+        transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
+
+
+def test_a_supervisor_who_leads_it_waits_for_the_answer_to_what_he_asked():
+    vera = supervisor()
+    conversation = make.active_conversation(lead=vera)
+    make.offer(to=make.agent("Jonas"), conversation=conversation, kind=OfferKind.TRANSFER, made_by=vera)
+
+    with refuses(OfferPending):
+        transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
+
+
+def test_a_supervisor_who_takes_no_part_does_not_transfer():
+    conversation, vera = make.active_conversation(), supervisor()
+
+    with refuses(Gone):
+        transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
 
 
 def test_its_lead_cannot_choose_a_closed_queue_not_even_its_own():
@@ -115,4 +168,4 @@ def test_only_an_active_conversation_is_put_in_line(made):
     conversation, vera = made(), supervisor()
 
     with refuses(NotNow):
-        transfers.to_queue(conversation.pk, conversation.queue_id, by=vera)
+        transfers.send_back(conversation.pk, by=vera)

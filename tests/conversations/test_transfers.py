@@ -220,7 +220,7 @@ def test_to_a_queue_not_while_a_colleague_is_asked(talk, lucia, jonas):
 def test_a_supervisor_sends_back_even_while_a_colleague_is_asked(talk, lucia, jonas):
     offer = transfers.to_agent(talk.pk, jonas.pk, by=lucia)
 
-    transfers.to_queue(talk.pk, talk.queue_id, by=make.supervisor("Vera"))
+    transfers.send_back(talk.pk, by=make.supervisor("Vera"))
 
     assert fresh(offer).state == OfferState.WITHDRAWN
 

@@ -192,9 +192,8 @@ async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal, 
         await desk.until_line(1)
         await desk.until_shown("tasks", f'id="task-{talk.id}"')
         supervisor = await in_database(make.superuser)
-        queue = talk.conversation.queue_id
 
-        await in_database(transfers.to_queue, talk.id, queue, by=supervisor)
+        await in_database(transfers.send_back, talk.id, by=supervisor)
         await in_time(desk.until(lambda: f'id="task-{talk.id}"' not in desk.shown["tasks"], "no task"), machine)
 
         lines = dict(desk.lines)

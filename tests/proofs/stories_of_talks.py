@@ -109,6 +109,12 @@ def to_its_own_queue(world):
     transfers.to_queue(world.talk.pk, world.queue.pk, by=world.lucia)
 
 
+@story(transfers.send_back)
+def send_back(world):
+    yield
+    transfers.send_back(world.talk.pk, by=world.vera)
+
+
 @story(transfers.replace_lost_lead, without=LUCIAS)
 def replace_lost_lead(world):
     yield
