@@ -213,6 +213,8 @@ def _ending(details: dict[str, Any], name: str, audience: Audience) -> str:
         return _("Nobody is available to answer any more. Please try again later")
     if details.get("remark") == Remark.IDLE:
         return _("The conversation ended because nobody wrote any more")
+    if details.get("remark") == Remark.VISITOR_GONE and audience == Audience.VISITOR:
+        return _("The conversation ended because you were away for too long")
     if details.get("ended_by") == Party.VISITOR:
         return (
             _("You ended the conversation") if audience == Audience.VISITOR else _("The customer left the conversation")

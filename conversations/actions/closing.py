@@ -102,12 +102,14 @@ def _is_left_for_ever(conversation: Conversation) -> bool:
     return conversation.wrap_up_deadline is None and not is_there
 
 
-def close_by_system(conversation: Conversation, reason: SystemReason, *, at: dt.datetime, ended_by: Party) -> None:
+def close_by_system(
+    conversation: Conversation, reason: SystemReason, *, at: dt.datetime, ended_by: Party, remark: str = ""
+) -> None:
     """Close a waiting conversation for a reason of the system. The caller holds its lock."""
     if conversation.state != State.WAITING:
         raise NotNow
     withdraw_of(conversation, at=at)
-    _close(conversation, reason, at=at, ended_by=ended_by)
+    _close(conversation, reason, at=at, ended_by=ended_by, remark=remark)
 
 
 def _reason(conversation: Conversation, reason_id: int | None) -> ClosingReason:
@@ -154,6 +156,7 @@ def _close(
     is_automatic: bool = False,
     note: str = "",
     ended_by: str = Party.SYSTEM,
+    remark: str = "",
 ) -> None:
     """Close with exactly one reason, the queue's or the system's: the places are free, and routing runs."""
     chosen, system_reason = (reason, "") if isinstance(reason, ClosingReason) else (None, reason)
@@ -168,6 +171,7 @@ def _close(
         closed_at=at,
         ended_at=conversation.ended_at or at,
         ended_by=conversation.ended_by or ended_by,
+        remark=conversation.remark or remark,
         closing_reason=chosen,
         system_reason=system_reason,
         is_closed_automatically=is_automatic,

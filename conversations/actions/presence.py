@@ -94,7 +94,9 @@ def give_up_on_visitor(conversation_id: int) -> bool:
     if conversation.is_visitor_here or given_up_at(conversation) > now:
         return False
     if conversation.state == State.WAITING:
-        close_by_system(conversation, SystemReason.ABANDONED, at=now, ended_by=Party.VISITOR)
+        close_by_system(
+            conversation, SystemReason.ABANDONED, at=now, ended_by=Party.VISITOR, remark=Remark.VISITOR_GONE
+        )
     elif conversation.state == State.ACTIVE:
         end_by_system(conversation, Remark.VISITOR_GONE, at=now)
     else:

@@ -127,6 +127,12 @@ def event(kind, **details):
         ),
         (
             EventKind.ENDED,
+            {"ended_by": Party.VISITOR, "remark": Remark.VISITOR_GONE},
+            "The conversation ended because you were away for too long",
+            "The customer left the conversation",
+        ),
+        (
+            EventKind.ENDED,
             {"ended_by": Party.SYSTEM, "remark": Remark.IDLE},
             "The conversation ended because nobody wrote any more",
             None,

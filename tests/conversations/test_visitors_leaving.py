@@ -3,7 +3,8 @@
 import pytest
 
 from config.clock import database_now
-from conversations.actions import deadlines, presence, transfers
+from conversations import thread
+from conversations.actions import closing, deadlines, presence, transfers
 from conversations.errors import Gone
 from conversations.states import EventKind, OfferState, Party, Remark, State, SystemReason
 from tests import make
@@ -164,6 +165,23 @@ def test_a_waiting_visitor_who_is_gone_for_longer_than_the_grace_has_abandoned_i
     assert (conversation.ended_by, conversation.closing_reason) == (Party.VISITOR, None)
     assert 90 <= conversation.waited_seconds() <= 95
     assert fresh(offer).state == OfferState.WITHDRAWN
+
+
+@pytest.mark.parametrize("made", OPEN)
+@pytest.mark.parametrize(
+    ("is_gone", "told"),
+    [(True, "The conversation ended because you were away for too long"), (False, "You ended the conversation")],
+)
+def test_a_visitor_is_told_whether_he_was_given_up_or_ended_it_himself(made, is_gone, told):
+    conversation = gone(made, 500)
+
+    if is_gone:
+        presence.give_up_on_visitor(conversation.pk)
+    else:
+        closing.end_by_visitor(conversation.pk)
+
+    assert thread.sentence(conversation.messages.order_by("number").last(), thread.Audience.VISITOR) == told
+    assert fresh(conversation).remark == (Remark.VISITOR_GONE if is_gone else "")
 
 
 def test_an_active_visitor_who_is_gone_for_longer_than_the_limit_ends_in_wrap_up():
