@@ -35,8 +35,8 @@ from config.locks import impatiently
 from config.refusal import Refused
 from conversations.actions import closing, offers, presence, transfers
 from conversations.actions.opening import attended
-from conversations.models import Conversation, Offer
-from conversations.states import OPEN_STATES, OfferKind, OfferState, Party, Role, State, SystemReason
+from conversations.models import Conversation, ConversationEvent, Offer
+from conversations.states import OPEN_STATES, EventKind, OfferKind, OfferState, Party, Role, State, SystemReason
 from queues import hours
 from queues.models import Queue
 
@@ -163,12 +163,19 @@ def _gone_visitors(now: dt.datetime) -> list[int]:
 
 
 def _silent_visitors(now: dt.datetime) -> list[int]:
-    silent = Conversation.objects.annotate(silent_since=Coalesce("asked_if_there_at", "last_message_at")).filter(
+    limit = ExpressionWrapper(now - _seconds("queue__inactivity_limit_seconds"), output_field=DateTimeField())
+    came_later = ConversationEvent.objects.annotate(limit=OuterRef("limit")).filter(
+        conversation=OuterRef("pk"), kind=EventKind.VISITOR_RETURNED, at__gt=F("limit")
+    )
+    silent = Conversation.objects.annotate(
+        silent_since=Coalesce("asked_if_there_at", "last_message_at"), limit=limit
+    ).filter(
+        ~Exists(came_later),
         state=State.ACTIVE,
         is_visitor_here=True,
         queue__inactivity_limit_seconds__gt=0,
         last_line_by=Party.AGENT,
-        silent_since__lte=now - _seconds("queue__inactivity_limit_seconds"),
+        silent_since__lte=F("limit"),
     )
     return list(silent.order_by("silent_since").values_list("pk", flat=True)[:MOST_AT_ONCE])
 

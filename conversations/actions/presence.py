@@ -136,13 +136,15 @@ def ask_or_end_silent(conversation_id: int) -> bool:
 
 
 def is_silent(conversation: Conversation, now: dt.datetime) -> bool:
-    """Whether a visitor who is there owes an answer for longer than the queue's inactivity limit."""
+    """Whether a visitor who is there, and has been for so long, owes an answer for longer than the queue's limit."""
     limit = dt.timedelta(seconds=conversation.queue.inactivity_limit_seconds)
     owes_answer = conversation.state == State.ACTIVE and conversation.last_line_by == Party.AGENT
     if not limit or not owes_answer or not conversation.is_visitor_here:
         return False
     since = conversation.asked_if_there_at or conversation.last_message_at
-    return since is not None and since + limit <= now
+    if since is None or since + limit > now:
+        return False
+    return not conversation.events.filter(kind=EventKind.VISITOR_RETURNED, at__gt=now - limit).exists()
 
 
 @transaction.atomic

@@ -121,6 +121,20 @@ def test_a_visitor_who_is_not_there_is_not_asked():
         assert not presence.ask_or_end_silent(conversation.pk)
 
 
+def test_a_visitor_who_comes_back_is_asked_once_he_was_there_for_the_whole_limit():
+    conversation = silent_conversation(130)
+    presence.visitor_left(conversation.pk)
+
+    presence.visitor_came(conversation.pk)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not presence.ask_or_end_silent(conversation.pk)
+    conversation.events.filter(kind=EventKind.VISITOR_RETURNED).update(at=make.ago(61))
+    assert deadlines.sweep() == 1
+    assert fresh(conversation).asked_if_there_at is not None
+
+
 def test_a_visitor_who_comes_back_has_as_long_again_to_answer():
     conversation = silent_conversation(130)
     put_back(conversation, 61)
@@ -131,6 +145,7 @@ def test_a_visitor_who_comes_back_has_as_long_again_to_answer():
     with nothing_changes():
         assert deadlines.sweep() == 0
     put_back(conversation, 61)
+    conversation.events.filter(kind=EventKind.VISITOR_RETURNED).update(at=make.ago(61))
     assert deadlines.sweep() == 1
     assert fresh(conversation).state == State.WRAP_UP
 
