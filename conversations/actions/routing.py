@@ -26,7 +26,7 @@ from conversations.actions.offers import make_locked
 from conversations.errors import AgentFull, AgentNotAvailable
 from conversations.load import with_load
 from conversations.models import Conversation, Offer
-from conversations.states import OfferState, State
+from conversations.states import OfferKind, OfferState, State
 from queues.models import Queue, QueueMembership
 
 REFUSED_BEFORE = (OfferState.DECLINED, OfferState.MISSED)
@@ -152,7 +152,7 @@ def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
     """
     queue = conversation.queue
     membership = QueueMembership.objects.filter(queue=queue, agent=OuterRef("pk"))
-    refusals = Offer.objects.filter(conversation=conversation, state__in=REFUSED_BEFORE)
+    refusals = Offer.objects.filter(conversation=conversation, kind=OfferKind.REQUEST, state__in=REFUSED_BEFORE)
     agents = free_agents(now).filter(Exists(membership))
     agents = agents.annotate(
         rank=Subquery(membership.values("rank")[:1]),

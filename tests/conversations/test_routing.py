@@ -7,10 +7,10 @@ import pytest
 from agents import actions as agent_actions
 from agents.states import AgentState
 from config.clock import database_now
-from conversations.actions import closing, offers, routing
+from conversations.actions import closing, offers, routing, transfers
 from conversations.load import load_of
 from conversations.models import Offer
-from conversations.states import OfferState
+from conversations.states import OfferKind, OfferState
 from tests import make
 from tests.conversations.moments import asked, change
 from tests.rows import nothing_changes
@@ -250,6 +250,21 @@ def test_who_declined_one_conversation_is_asked_for_the_others_as_before():
     routing.route()
 
     assert next_asked(orders) == lucia
+
+
+@pytest.mark.parametrize("kind", [OfferKind.TRANSFER, OfferKind.CONFERENCE])
+def test_who_did_not_take_over_or_join_has_not_refused_the_request(kind):
+    orders = make.queue(widening_seconds=60)
+    lucia, jonas = make.agent("Lucía", queues=[(orders, 1)]), make.agent("Jonas", queues=[(orders, 1)])
+    make.agent("Sofía", queues=[(orders, 2)])
+    conversation = make.active_conversation(lead=lucia, queue=orders)
+    offers.decline(make.offer(to=jonas, conversation=conversation, kind=kind, made_by=lucia).pk, by=jonas)
+    change(lucia, capacity=0)
+    transfers.to_queue(conversation.pk, orders.pk, by=lucia)
+
+    routing.route()
+
+    assert asked(conversation) == jonas
 
 
 def test_a_missed_conversation_goes_to_the_next_agent_and_the_one_who_missed_gets_nothing():
