@@ -103,14 +103,15 @@ def change_state(request: HttpRequest) -> HttpResponse:
     agent = agent_of(request)
     wanted, reason = request.POST.get("state"), request.POST.get("reason", "")
     reason_id = whole_number(reason)
-    if wanted == AgentState.AVAILABLE:
-        _at_desk(agent)
-        agent_actions.become_available(agent.pk, by=agent)
-    elif wanted == AgentState.IDLE and (reason == "" or reason_id is not None):
-        _at_desk(agent)
-        agent_actions.become_idle(agent.pk, reason_id, by=agent)
-    else:
-        raise Invalid(_("This state cannot be chosen. Choose one from the menu."))
+    with transaction.atomic():  # what is refused changes nothing
+        if wanted == AgentState.AVAILABLE:
+            _at_desk(agent)
+            agent_actions.become_available(agent.pk, by=agent)
+        elif wanted == AgentState.IDLE and (reason == "" or reason_id is not None):
+            _at_desk(agent)
+            agent_actions.become_idle(agent.pk, reason_id, by=agent)
+        else:
+            raise Invalid(_("This state cannot be chosen. Choose one from the menu."))
     return back_to_desk(request)
 
 

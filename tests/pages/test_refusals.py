@@ -289,6 +289,16 @@ def test_a_retired_idle_reason_is_refused(lucia):
     assert lucia.state == AgentState.AVAILABLE
 
 
+def test_a_state_that_is_refused_leaves_an_agent_whom_the_system_lost_offline():
+    jonas, smoking = make.agent("Jonas", state=AgentState.OFFLINE), make.idle_reason("Smoking", is_in_use=False)
+
+    response = desk_of(jonas).post("/desk/state/", {"state": "idle", "reason": smoking.pk})
+
+    jonas.refresh_from_db()
+    assert response.status_code == 422
+    assert (jonas.state, jonas.seen_at, jonas.state_changes.count()) == (AgentState.OFFLINE, None, 0)
+
+
 # Shape of the answers
 
 
