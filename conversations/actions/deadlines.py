@@ -33,9 +33,9 @@ from agents.states import AgentState
 from config.clock import database_now
 from config.locks import impatiently
 from config.refusal import Refused
-from conversations.actions import closing, offers, presence, transfers
+from conversations.actions import closing, conferences, offers, presence, transfers
 from conversations.actions.opening import attended
-from conversations.models import Conversation, ConversationEvent, Offer
+from conversations.models import Conversation, ConversationEvent, Offer, Participant
 from conversations.states import OPEN_STATES, EventKind, OfferKind, OfferState, Party, Role, State, SystemReason
 from queues import hours
 from queues.models import Queue
@@ -58,6 +58,7 @@ def sweep() -> int:
     done += _each(_overdue_wrap_ups(now), closing.finish_automatically)
     done += _each(_left_wrap_ups(), _finish_left)
     done += _each(_without_lead(), transfers.replace_lost_lead)
+    done += _each(_with_lost_guests(), conferences.lose_guests)
     done += _each(_silent_leases(now), _mark_left)
     done += _each(_gone_visitors(now), presence.give_up_on_visitor)
     done += _each(_silent_visitors(now), presence.ask_or_end_silent)
@@ -137,6 +138,13 @@ def _without_lead() -> list[int]:
     asked = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING, kind=OfferKind.TRANSFER)
     lost = Conversation.objects.filter(_lost_lead(), ~Exists(asked), state=State.ACTIVE)
     return list(lost.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _with_lost_guests() -> list[int]:
+    lost = Participant.objects.filter(
+        role=Role.GUEST, left_at=None, agent__state=AgentState.OFFLINE, conversation__state=State.ACTIVE
+    )
+    return list(lost.order_by("conversation").values_list("conversation", flat=True).distinct()[:MOST_AT_ONCE])
 
 
 def _silent_leases(now: dt.datetime) -> list[int]:

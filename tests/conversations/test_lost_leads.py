@@ -5,7 +5,7 @@ from django.test import override_settings
 
 from agents import actions as agent_actions
 from agents.states import AgentState, ChangedBy
-from conversations.actions import closing, deadlines, offers, presence, transfers
+from conversations.actions import closing, conferences, deadlines, offers, presence, transfers
 from conversations.errors import Gone
 from conversations.load import load_of
 from conversations.states import EventKind, MessageKind, OfferState, Role, State
@@ -243,3 +243,58 @@ def test_an_empty_house_needs_one_look(django_assert_max_num_queries):
 
     with django_assert_max_num_queries(2):
         assert deadlines.sweep() == 0
+
+
+# The guests
+
+
+def test_a_lost_guest_leaves_and_his_place_is_free():
+    lucia, jonas, sofia = make.agent("Lucía"), gone_agent("Jonas"), make.agent("Sofía")
+    conversation = make.active_conversation(lead=lucia, guests=[jonas, sofia])
+
+    deadlines.sweep()
+
+    places = conversation.participants.filter(left_at=None)
+    assert {place.agent: place.role for place in places} == {lucia: Role.LEAD, sofia: Role.GUEST}
+    assert (fresh(conversation).state, fresh(conversation).revision) == (State.ACTIVE, conversation.revision + 1)
+    event, line = conversation.events.order_by("pk").last(), conversation.messages.order_by("number").last()
+    assert (event.kind, event.by, event.details["agent"]) == (EventKind.LEFT, None, jonas.pk)
+    assert (line.event, line.details["name"]) == (EventKind.LEFT, "Jonas")
+    assert load_of(jonas) == 0
+
+
+def test_a_guest_whom_a_supervisor_signed_out_leaves_too():
+    jonas = make.agent("Jonas")
+    conversation = make.active_conversation(lead=make.agent("Lucía"), guests=[jonas])
+    agent_actions.sign_out(jonas.pk, by=make.supervisor())
+
+    assert deadlines.sweep() == 1
+
+    assert not conversation.participants.filter(agent=jonas, left_at=None).exists()
+
+
+def test_a_lost_guest_leaves_once():
+    conversation = make.active_conversation(lead=make.agent("Lucía"), guests=[gone_agent("Jonas")])
+    deadlines.sweep()
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not conferences.lose_guests(conversation.pk)
+
+
+@pytest.mark.parametrize("state", [AgentState.IDLE, AgentState.AVAILABLE, AgentState.RONA])
+def test_a_guest_who_is_not_offline_stays(state):
+    jonas = make.agent("Jonas", state=state, seen_at=make.ago(55))
+    conversation = make.active_conversation(lead=make.agent("Lucía"), guests=[jonas])
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not conferences.lose_guests(conversation.pk)
+
+
+@pytest.mark.parametrize("made", [make.waiting_conversation, make.wrap_up_conversation, make.closed_conversation])
+def test_only_an_active_conversation_loses_guests(made):
+    conversation = made()
+
+    with nothing_changes():
+        assert not conferences.lose_guests(conversation.pk)

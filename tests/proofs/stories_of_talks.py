@@ -84,6 +84,14 @@ def end_conference(world):
     conferences.end(world.talk.pk, by=world.lucia)
 
 
+@story(conferences.lose_guests, without=("jonas",))
+def lose_guests(world):
+    world.with_guest()
+    yield
+    presence.lose_agent(world.jonas.pk, grace_seconds=0)
+    assert conferences.lose_guests(world.talk.pk)
+
+
 @story(transfers.to_agent)
 def to_agent(world):
     yield
