@@ -112,14 +112,15 @@ def desk_closed(agent_id: int, *, unless_seen_after: dt.datetime | None = None) 
     """
     The last desk of the agent in this process closed: he gets no offers until a desk is back.
 
-    His state stays; the grace runs from now. A desk open in another process renews the lease with its next heartbeat.
+    His state stays; the grace runs from now. A desk open in another process hears of it and renews the lease.
     """
     with transaction.atomic():
         desk = Agent.objects.filter(pk=agent_id).exclude(connected_until=None)
         if unless_seen_after is not None:
             desk = desk.exclude(seen_at__gt=unless_seen_after)
         now = database_now()
-        desk.update(seen_at=now, connected_until=now)
+        if desk.update(seen_at=now, connected_until=now):
+            announce(groups.desk(agent_id), "closed")
 
 
 def gone_agents(now: dt.datetime, grace_seconds: int) -> list[int]:

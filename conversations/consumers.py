@@ -256,9 +256,12 @@ class ChatConsumer(LiveConsumer):
         self.tell_typing(self.conversation.pk, 0, self.conversation.visitor_name.split(" ")[0])
 
     async def left(self, closed_at: dt.datetime) -> None:
+        pages = current_pages()
+        if self.conversation.pk not in pages.visitors:
+            pages.hub.ring_everywhere([{"group": groups.thread(self.conversation.pk), "what": "closed"}])
         await asyncio.sleep(LEAVING_SECONDS)
-        if self.conversation.pk not in current_pages().visitors:
-            # He may be back on another server, which saw him since.
+        if self.conversation.pk not in pages.visitors:
+            # He may be here in another tab or back, on another server, which saw him since.
             await in_thread(presence.visitor_left)(self.conversation.pk, closed_at=closed_at)
 
 

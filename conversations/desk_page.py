@@ -85,6 +85,10 @@ class DeskPage(Page):
     def _note_told(self, ring: Ring) -> None:
         self._told.append(ring["offer"])
 
+    def _note_closed(self, ring: Ring) -> None:
+        if ring["group"] == groups.desk(self.agent_id):  # and no visitor's page
+            super()._note_closed(ring)
+
     async def _step(self) -> None:
         await super()._step()
         await self._read_written()

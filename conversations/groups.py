@@ -10,7 +10,8 @@ def thread(conversation_id: int) -> str:
     One conversation.
 
     Rings: "posted" (messages, up to `number`), "marked" (what was delivered and read), "typing" (who, by `name`, for a
-    moment; nothing is stored), "changed" (anything else about it).
+    moment; nothing is stored), "closed" (its visitor's last page in a process; one that is open elsewhere says so),
+    "changed" (anything else about it).
     """
     return f"thread:{conversation_id}"
 

@@ -37,6 +37,9 @@ class House(Protocol):
     def now(self) -> dt.datetime:
         """The database's time."""
 
+    def beat_soon(self) -> None:
+        """Let the heartbeat say at once who is here."""
+
     def remove(self, page: "Page") -> None:
         """Forget a page that closed."""
 
@@ -98,6 +101,8 @@ class Page:
                 self._note_typing(ring)
             case "told":
                 self._note_told(ring)
+            case "closed":
+                self._note_closed(ring)
             case _:
                 self._is_stale = True
         self._wake.set()
@@ -145,6 +150,10 @@ class Page:
 
     def _note_told(self, ring: Ring) -> None:
         """Only desks are told how a request to a colleague ended."""
+
+    def _note_closed(self, ring: Ring) -> None:
+        """Another page of the same person closed, in another process: this one is still here."""
+        self.pages.beat_soon()
 
     def _show_marks(self, conversation_id: int, marks: Marks) -> None:
         """Tell the page how far the other side got; marks only move forward."""

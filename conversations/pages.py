@@ -67,11 +67,16 @@ class Pages:
         self.visitors: dict[int, set[VisitorPage]] = defaultdict(set)
         self.desks: dict[int, set[DeskPage]] = defaultdict(set)
         self.lines: dict[int, QueueLine] = {}
+        self.is_beat_due = asyncio.Event()
         self.clock_lead = dt.timedelta()  # of the database's clock over this process's
 
     def now(self) -> dt.datetime:
         """The database's time, as of the last heartbeat: pages count their timers by it."""
         return timezone.now() + self.clock_lead
+
+    def beat_soon(self) -> None:
+        """Let the heartbeat say at once who is here."""
+        self.is_beat_due.set()
 
     def add(self, page: Page) -> None:
         """Join first; the page reads when it starts."""

@@ -7,10 +7,11 @@ import pytest
 from agents import actions as agent_actions
 from agents.models import Agent
 from agents.states import AgentState
+from config.clock import database_now
 from config.live import current_hub
 from conversations import watch
 from conversations.actions import presence
-from conversations.models import ConversationEvent
+from conversations.models import Conversation, ConversationEvent
 from conversations.pages import current_pages
 from conversations.states import EventKind
 from tests import make
@@ -101,6 +102,53 @@ def test_a_heartbeat_brings_back_an_agent_who_was_lost_while_his_desk_was_open()
 
 def departures(talk):
     return ConversationEvent.objects.filter(conversation=talk.id, kind=EventKind.VISITOR_LEFT)
+
+
+@pytest.mark.only_on("postgresql")
+def seen(talk):
+    """When the heartbeat of a server saw the visitor last."""
+    return Conversation.objects.get(pk=talk.id).visitor_seen_at
+
+
+async def just_after_a_heartbeat(talk):
+    """The server on which the talk's visitor is has just said who is there: the next time comes four seconds later."""
+    before = await in_database(seen, talk)
+    await until(lambda: seen(talk) > before)
+
+
+@pytest.mark.only_on("postgresql")
+async def test_a_visitor_who_closes_one_of_two_tabs_on_two_servers_has_not_left(two_portals):
+    first, second = two_portals
+    talk, other, beating = [await in_database(Talk) for _ in range(3)]
+    async with talk.chat(second) as tab, beating.chat(second) as heart:
+        await tab.until_drawn()
+        await heart.until_drawn()
+        async with other.chat(first) as gone, talk.chat(first) as chat:  # which closes first
+            await chat.until_drawn()
+            await gone.until_drawn()
+            await just_after_a_heartbeat(beating)
+        await until(departures(other).exists)
+
+        assert not await in_database(departures(talk).exists)
+
+
+@pytest.mark.only_on("postgresql")
+async def test_an_agent_who_closes_one_of_two_desks_on_two_servers_gets_offers_at_once(two_portals):
+    first, second = two_portals
+    talk, beating = await in_database(Talk), await in_database(Talk)
+    async with talk.desk(second) as desk, beating.chat(second) as heart:
+        await desk.until_drawn()
+        await heart.until_drawn()
+        async with talk.desk(first) as closing:
+            await closing.until_drawn()
+            await just_after_a_heartbeat(beating)
+            closes_at = await in_database(database_now)
+
+        def is_back():
+            agent = Agent.objects.get(pk=talk.agent.pk)
+            return agent.seen_at > closes_at and agent.connected_until > agent.seen_at
+
+        await until(is_back, seconds=agent_actions.HEARTBEAT_SECONDS / 2)
 
 
 @pytest.mark.only_on("postgresql")
