@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 SOONEST_SWEEP_SECONDS = 0.5  # after the last one, however often it rings: deadlines take more queries than routing
+SWEEP_MOST_SECONDS = 0.5  # when an office loses its line, hundreds of things are due: some now, the rest with the next
 MOST_OFFERS = 25
 RESTS_PER_LOOK = 10
 MOST_REST_SECONDS = 0.25
@@ -75,5 +76,5 @@ class Router:
 def work(*, is_sweep: bool = True) -> int:
     """All that is due, if it is time for that, then some of what can be offered; answers how many offers it made."""
     if is_sweep:
-        deadlines.sweep()
+        deadlines.sweep(SWEEP_MOST_SECONDS)
     return routing.route(MOST_OFFERS)

@@ -7,6 +7,9 @@ number of processes may sweep at once, and a restart neither loses nor repeats a
 
 import datetime as dt
 import logging
+import math
+import random
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -46,24 +49,30 @@ MOST_AT_ONCE = 500  # the rest comes with the next sweep, a second later
 SHORTEST_GRACE = dt.timedelta(seconds=5)
 
 
-def sweep() -> int:
-    """Do all that is due now; answers how many things it did."""
+def sweep(most_seconds: float = math.inf) -> int:
+    """
+    Do all that is due now; answers how many things it did.
+
+    After so many seconds one of each kind is done and no more: the rest is due again in the next sweep, and who only
+    waits for an offer does not wait for all of it.
+    """
     if not _has_work():
         return 0
+    until = time.monotonic() + most_seconds
     now = database_now()
-    done = _each(gone_agents(now, settings.AGENT_GRACE_SECONDS), _lose_agent)
-    done += _each(_unavailable_with_offers(), presence.withdraw_from_unavailable)
-    done += _each(_expired_offers(now), offers.miss)
-    done += _each(_untold_senders(), offers.tell_sender)
-    done += _each(_overdue_wrap_ups(now), closing.finish_automatically)
-    done += _each(_left_wrap_ups(), _finish_left)
-    done += _each(_without_lead(), transfers.replace_lost_lead)
-    done += _each(_with_lost_guests(), conferences.lose_guests)
-    done += _each(_silent_leases(now), _mark_left)
-    done += _each(_gone_visitors(now), presence.give_up_on_visitor)
-    done += _each(_silent_visitors(now), presence.ask_or_end_silent)
-    done += _each(_waited_too_long(now), overflow)
-    done += _each(_unattended(now), close_unattended)
+    done = _each(gone_agents(now, settings.AGENT_GRACE_SECONDS), _lose_agent, until)
+    done += _each(_unavailable_with_offers(), presence.withdraw_from_unavailable, until)
+    done += _each(_expired_offers(now), offers.miss, until)
+    done += _each(_untold_senders(), offers.tell_sender, until)
+    done += _each(_overdue_wrap_ups(now), closing.finish_automatically, until)
+    done += _each(_left_wrap_ups(), _finish_left, until)
+    done += _each(_without_lead(), transfers.replace_lost_lead, until)
+    done += _each(_with_lost_guests(), conferences.lose_guests, until)
+    done += _each(_silent_leases(now), _mark_left, until)
+    done += _each(_gone_visitors(now), presence.give_up_on_visitor, until)
+    done += _each(_silent_visitors(now), presence.ask_or_end_silent, until)
+    done += _each(_waited_too_long(now), overflow, until)
+    done += _each(_unattended(now), close_unattended, until)
     return done
 
 
@@ -75,10 +84,13 @@ def _has_work() -> bool:
     )
 
 
-def _each(ids: list[int], act: Callable[[int], bool]) -> int:
+def _each(ids: list[int], act: Callable[[int], bool], until: float) -> int:
     """Do it to each. One that cannot be done, or whose row somebody holds, does not keep the others waiting."""
     done = 0
-    for one in ids:
+    # In no order, as other processes have found the same ones: they would wait for each other at each.
+    for place, one in enumerate(random.sample(ids, len(ids))):
+        if place and time.monotonic() > until:
+            break
         try:
             with impatiently():
                 done += act(one)
@@ -126,7 +138,7 @@ def _lost_lead() -> Q:
 
 def _left_wrap_ups() -> list[int]:
     """Wrap-ups without a limit whose lead has left: nobody else would ever finish them."""
-    left = Conversation.objects.filter(_lost_lead(), state=State.WRAP_UP, wrap_up_deadline=None)
+    left = Conversation.objects.unfinished(State.WRAP_UP).filter(_lost_lead(), wrap_up_deadline=None)
     return list(left.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -136,7 +148,7 @@ def _finish_left(conversation_id: int) -> bool:
 
 def _without_lead() -> list[int]:
     asked = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING, kind=OfferKind.TRANSFER)
-    lost = Conversation.objects.filter(_lost_lead(), ~Exists(asked), state=State.ACTIVE)
+    lost = Conversation.objects.unfinished(State.ACTIVE).filter(_lost_lead(), ~Exists(asked))
     return list(lost.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -150,7 +162,7 @@ def _with_lost_guests() -> list[int]:
 def _silent_leases(now: dt.datetime) -> list[int]:
     """Visitors whose page fell silent without a word, as when a server process died."""
     limit = now - dt.timedelta(seconds=presence.LEASE_SECONDS)
-    silent = Conversation.objects.filter(state__in=OPEN_STATES, is_visitor_here=True, visitor_seen_at__lte=limit)
+    silent = Conversation.objects.unfinished(*OPEN_STATES).filter(is_visitor_here=True, visitor_seen_at__lte=limit)
     return list(silent.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -164,8 +176,8 @@ def _gone_visitors(now: dt.datetime) -> list[int]:
     limit = now - _seconds("queue__waiting_grace_seconds")
     is_over = Q(state=State.WAITING, visitor_seen_at__lte=limit, entered_queue_at__lte=limit)
     is_over |= Q(state=State.ACTIVE, visitor_seen_at__lte=now - _seconds("queue__visitor_gone_seconds"))
-    away = Conversation.objects.filter(
-        is_over, state__in=OPEN_STATES, is_visitor_here=False, visitor_seen_at__lte=now - SHORTEST_GRACE
+    away = Conversation.objects.unfinished(*OPEN_STATES).filter(
+        is_over, is_visitor_here=False, visitor_seen_at__lte=now - SHORTEST_GRACE
     )
     return list(away.order_by("visitor_seen_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
@@ -175,11 +187,9 @@ def _silent_visitors(now: dt.datetime) -> list[int]:
     came_later = ConversationEvent.objects.annotate(limit=OuterRef("limit")).filter(
         conversation=OuterRef("pk"), kind=EventKind.VISITOR_RETURNED, at__gt=F("limit")
     )
-    silent = Conversation.objects.annotate(
-        silent_since=Coalesce("asked_if_there_at", "last_message_at"), limit=limit
-    ).filter(
+    active = Conversation.objects.unfinished(State.ACTIVE)
+    silent = active.annotate(silent_since=Coalesce("asked_if_there_at", "last_message_at"), limit=limit).filter(
         ~Exists(came_later),
-        state=State.ACTIVE,
         is_visitor_here=True,
         queue__inactivity_limit_seconds__gt=0,
         last_line_by=Party.AGENT,
@@ -241,20 +251,25 @@ def _unattended(now: dt.datetime) -> list[int]:
     """
     Waiting conversations of queues whose last member has been signed out for longer than the grace.
 
-    Who may not sign in any more serves nobody, but the grace runs from when he left too.
+    Who may not sign in any more serves nobody, but the grace runs from when he left too. The queues come first: mostly
+    there is none, however many wait.
     """
+    empty = Queue.objects.filter(~Exists(_there(Agent.objects.filter(memberships__queue=OuterRef("pk")))))
+    queues = list(empty.values_list("pk", flat=True))
+    if not queues:
+        return []
     members = Agent.objects.filter(memberships__queue=OuterRef("queue"))
     pending = Offer.objects.filter(conversation=OuterRef("pk"), state=OfferState.PENDING)
     limit = now - _seconds("queue__waiting_grace_seconds")
     left_later = members.annotate(limit=OuterRef("limit")).filter(state_since__gt=F("limit"))
     waiting = Conversation.objects.annotate(limit=ExpressionWrapper(limit, output_field=DateTimeField())).filter(
-        ~Exists(_there(members)),
         ~Exists(left_later),
         ~Exists(pending),  # who is asked may still accept
+        queue__in=queues,
         state=State.WAITING,
         entered_queue_at__lte=F("limit"),
     )
-    return list(waiting.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    return list(waiting.order_by("entered_queue_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _there(members: QuerySet[Agent]) -> QuerySet[Agent]:

@@ -9,7 +9,7 @@ from django.db import connection
 from config import admin_site
 from conversations import figures, watch
 from conversations.access import earlier_of
-from conversations.actions import messaging, routing
+from conversations.actions import deadlines, messaging, routing
 from conversations.actions.messaging import Draft
 from conversations.fragments import load_desk
 from conversations.load import load_of
@@ -67,6 +67,7 @@ def reads_history(step, sql):
 
 
 WORK = {
+    "sweep": lambda talk, lead: deadlines.sweep(),
     "route": lambda talk, lead: routing.route(),
     "the supervisor's floor": lambda talk, lead: admin_site.floor(),
     "the numbers for Prometheus": lambda talk, lead: list(figures.Figures().collect()),

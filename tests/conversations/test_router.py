@@ -6,8 +6,11 @@ import time
 
 import pytest
 
+from config.health import LATE_SECONDS
 from config.live import Hub
 from conversations import groups, router
+from conversations.actions import deadlines
+from tests import make
 
 LOOK_SECONDS = 0.02
 
@@ -116,3 +119,25 @@ async def test_a_router_that_is_told_to_end_in_the_moment_of_a_ring_ends(at_work
         await asyncio.wait([running.task], timeout=10)
 
         assert running.task.cancelled()
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_takes_too_long_does_one_of_each_kind_and_the_next_one_goes_on():
+    make.closing_reason(orders := make.queue("Orders"), is_default=True)
+    for _ in range(3):
+        make.wrap_up_conversation(lead=make.agent(queues=[orders]), deadline_seconds=-1)
+        make.offer(to=make.agent(queues=[orders]), seconds=-1)
+
+    assert deadlines.sweep(most_seconds=0) == 2
+    assert deadlines.sweep(most_seconds=0) == 2
+    assert deadlines.sweep() == 2
+
+
+@pytest.mark.django_db
+def test_a_router_makes_its_offers_between_such_sweeps(monkeypatch):
+    asked = []
+    monkeypatch.setattr(deadlines, "sweep", asked.append)
+
+    router.work()
+
+    assert 0 < asked[0] < LATE_SECONDS / 2
