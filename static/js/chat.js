@@ -4,6 +4,7 @@ import { startAttaching } from "./attach.js";
 import { openComposer } from "./composer.js";
 import { connect } from "./connection.js";
 import { showConnection } from "./connection-banner.js";
+import { draftName, readDraft } from "./drafts.js";
 import { startEmoji } from "./emoji.js";
 import { applyFragments } from "./fragments.js";
 import { createReceipts, isInFront } from "./marks.js";
@@ -23,7 +24,7 @@ const tell = (command) => connection?.send(command) ?? false;
 let thread = null;
 let connection = null;
 let composer = null;
-let composerForm = null;
+let composerForm; // of neither kind yet: a page of an ended chat is looked at too
 let unseen = 0;
 let isLeaving = false;
 
@@ -117,23 +118,26 @@ function tellSeen() {
 function startComposer() {
   const form = document.querySelector("#composer form.composer");
   if (form === composerForm) return;
-  const unsent = composer?.text ?? "";
+  const wasOpen = Boolean(composer);
+  const unsent = composer?.text ?? readDraft(draftName(SCOPE, conversation)).text;
   composerForm = form;
   const onTyping = createTyping(() => tell({ do: "typing" }));
   const onSend = () => thread.toEnd();
   composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, tools: [startAttaching, startEmoji], onSend, onTyping });
   if (form) return;
-  showUnsent(unsent);
-  // Whoever was writing when the box went away finds the way on under his hands.
-  if (document.activeElement === document.body) document.querySelector("#composer button")?.focus();
+  const place = showUnsent(unsent) ?? page.querySelector(".thread");
+  // Whoever was writing when the box went away still has his fingers on the keys: nothing they hit may leave the page.
+  if (wasOpen && document.activeElement === document.body) place.focus({ preventScroll: true });
 }
 
-/** The chat ended in the middle of a sentence: it can still be copied. */
+/** The chat ended in the middle of a sentence: it can still be copied. Answers where it stands. */
 function showUnsent(text) {
   const place = document.querySelector("#composer [data-unsent]");
-  if (!place || !text.trim()) return;
-  place.querySelector("textarea").value = text;
+  if (!place || !text.trim()) return null;
+  const field = place.querySelector("textarea");
+  field.value = text;
   place.hidden = false;
+  return field;
 }
 
 /** Say a change of the status once; replaced elements are not announced by themselves. */

@@ -17,7 +17,7 @@
  * gets a message that comes back for editing.
  */
 
-import { readDraft, writeDraft } from "./drafts.js";
+import { draftName, readDraft, writeDraft } from "./drafts.js";
 
 const COUNT_FROM = 0.8;
 
@@ -36,7 +36,7 @@ class Composer {
     this.field = form.querySelector("textarea");
     this.isNote = false;
     this.#options = options;
-    this.#draft = `livedesk.draft.${options.scope}.${options.conversation}`;
+    this.#draft = draftName(options.scope, options.conversation);
     this.#limit = Number(form.dataset.limit) || 4000;
     this.field.removeAttribute("required"); // the browser's own bubble would speak before our sentence
     this.field.addEventListener("input", (event) => this.#typed(event));

@@ -2,6 +2,10 @@
 
 const NOTHING = { text: "", note: false };
 
+export function draftName(scope, conversation) {
+  return `livedesk.draft.${scope}.${conversation}`;
+}
+
 export function readDraft(name) {
   try {
     return { ...NOTHING, ...JSON.parse(sessionStorage.getItem(name)) };

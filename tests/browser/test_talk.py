@@ -241,6 +241,33 @@ def test_a_visitor_who_ends_the_chat_leaves_the_closing_dialog_to_the_agent(desk
     assert closed(ended_by=Party.VISITOR, closing_reason__label="Resolved").count() == 1
 
 
+def test_what_a_visitor_was_writing_at_the_end_can_be_copied_and_no_key_leaves_the_page(desk, person):
+    visitor = people.start_chat(person())
+    people.accept(desk)
+    people.message_box(visitor).press_sequentially("One more")
+    people.end(desk)
+    unsent = visitor.get_by_label("What you wrote, to copy:")
+    expect(unsent).to_be_focused()
+
+    for key in ("Space", "t", "Enter"):
+        visitor.keyboard.press(key)
+
+    expect(unsent).to_have_value("One more")
+    visitor.reload()
+    expect(unsent).to_have_value("One more")
+
+
+def test_a_visitor_with_an_empty_box_goes_on_in_the_thread_when_the_chat_is_ended(desk, person):
+    visitor = people.start_chat(person())
+    people.accept(desk)
+    people.message_box(visitor).focus()
+
+    people.end(desk)
+
+    expect(visitor.get_by_role("heading", name="This chat has ended")).to_be_visible()
+    expect(visitor.get_by_role("log")).to_be_focused()
+
+
 def test_a_wrap_up_that_lasts_too_long_gets_the_default_reason(orders, desk, person):
     Queue.objects.update(wrap_up_limit_seconds=2)
     people.start_chat(person())
