@@ -2,10 +2,11 @@
  * Files on their way to the server, by conversation: they go on while another conversation is open, and what has
  * arrived stays over a reload of this tab until it is sent or removed.
  *
- * trayOf(name, url) -> {items, add(file), retry(item), remove(item), take(files), onChange}
+ * trayOf(name, url) -> {items, isBusy, isHeld, add(file), retry(item), remove(item), take(files), clear(), onChange}
  *
  * An item is {id, name, size, state, part, sentence, handle, mayRetry}; its state is "waiting", "uploading" (`part` of
- * 1), "ready" (it has a handle) or "failed" (with a sentence).
+ * 1), "ready" (it has a handle) or "failed" (with a sentence). `isHeld` says that a message waits for them: of the tray,
+ * because whoever is told when they have arrived may be another box than the one that was sent.
  */
 
 import { csrfToken } from "./csrf.js";
@@ -22,6 +23,7 @@ class Tray {
     this.#name = name;
     this.#url = url;
     this.items = [];
+    this.isHeld = false;
     this.onChange = () => {};
     this.take(readKept(name));
   }

@@ -30,7 +30,6 @@ class Attachments {
   #words;
   #tray;
   #chips = new Map();
-  #isHeld = false;
 
   constructor(composer, place) {
     this.#composer = composer;
@@ -40,6 +39,7 @@ class Attachments {
     this.#tray = trayOf(`livedesk.files.${place.dataset.url}.${place.dataset.conversation}`, place.dataset.url);
     this.#tray.onChange = (item) => this.#show(item);
     this.#show(null);
+    if (this.#tray.isHeld) this.#say(this.#words.waiting);
   }
 
   add(files) {
@@ -54,9 +54,9 @@ class Attachments {
 
   /** True while files are on their way; the message goes when they have arrived. */
   hold() {
-    this.#isHeld = this.#tray.isBusy;
-    if (this.#isHeld) this.#say(this.#words.waiting);
-    return this.#isHeld;
+    this.#tray.isHeld = this.#tray.isBusy;
+    if (this.#tray.isHeld) this.#say(this.#words.waiting);
+    return this.#tray.isHeld;
   }
 
   check() {
@@ -87,7 +87,7 @@ class Attachments {
     this.#place.hidden = !items.length;
     if (changed?.state === "ready") this.#say(this.#words.arrived.replace("{name}", changed.name));
     if (changed?.state === "failed") this.#showFailed(changed);
-    if (this.#isHeld && !this.#tray.isBusy) this.#goOn();
+    if (this.#tray.isHeld && !this.#tray.isBusy) this.#goOn();
   }
 
   /** The list is low: what could not be taken comes into sight. */
@@ -97,9 +97,9 @@ class Attachments {
   }
 
   #goOn() {
-    this.#isHeld = false;
+    this.#tray.isHeld = false;
     // A file that failed needs a decision; the text stays in the box until then.
-    this.#composer.form.requestSubmit();
+    this.#composer.submit();
   }
 
   #sentenceOf(item) {

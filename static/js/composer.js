@@ -2,7 +2,7 @@
  * The compose box: Enter sends, Shift+Enter breaks the line, and what is typed stays over a reload.
  *
  * openComposer(form, {outbox, conversation, scope, tools, onSend(entry), onTyping()})
- *   -> {form, field, text, isNote, insert(text), putBack(text, {note}), focus(), setNote(isNote),
+ *   -> {form, field, text, isNote, insert(text), putBack(text, {note}), focus(), submit(), setNote(isNote),
  *       showPane(pane, opener), closePane(), extend(tool)}
  *
  * The form has a textarea, and by data attributes the sentences of what it refuses before sending: data-limit with
@@ -13,7 +13,7 @@
  * calls extend() with what it wants to know: fill(post) completes {text, note, files} before sending, check(post)
  * answers a sentence when it must not be sent, sent(entry) hears that it went, changed(event) that the text changed
  * (without an event: not by typing), noted(isNote) that the box changed between reply and note, key(event) answers
- * true when it took a key, hold() answers true when sending must wait (the tool submits the form then), returned(entry)
+ * true when it took a key, hold() answers true when sending must wait (the tool calls submit() then), returned(entry)
  * gets a message that comes back for editing.
  */
 
@@ -45,7 +45,9 @@ class Composer {
     form.addEventListener("focusout", (event) => this.#leave(event.relatedTarget));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#send();
+      this.closePane();
+      this.focus();
+      this.submit();
     });
     for (const tool of options.tools ?? []) tool(this);
     const draft = readDraft(this.#draft);
@@ -84,6 +86,22 @@ class Composer {
 
   focus() {
     this.field.focus();
+  }
+
+  /** Send what stands in the box; also when another conversation stands on the page by now. */
+  submit() {
+    if (this.#tools.some((tool) => tool.hold?.())) return;
+    const post = { text: this.text.trim(), note: this.isNote, files: [] };
+    this.#tell("fill", post);
+    const sentence = this.#problem(post);
+    if (sentence) return this.#refuse(sentence);
+    if (!post.text && !post.files.length) return;
+    const { text, note, files } = post;
+    const entry = this.#options.outbox.add(this.#options.conversation, text, { note, files });
+    this.field.value = "";
+    this.#typed();
+    this.#tell("sent", entry);
+    if (this.form.isConnected) this.#options.onSend?.(entry);
   }
 
   /** Write for colleagues only, or to the customer. */
@@ -185,23 +203,6 @@ class Composer {
     place.hidden = !sentence;
     if (sentence) this.field.setAttribute("aria-invalid", "true");
     else this.field.removeAttribute("aria-invalid");
-  }
-
-  #send() {
-    this.closePane();
-    this.focus();
-    if (this.#tools.some((tool) => tool.hold?.())) return;
-    const post = { text: this.text.trim(), note: this.isNote, files: [] };
-    this.#tell("fill", post);
-    const sentence = this.#problem(post);
-    if (sentence) return this.#refuse(sentence);
-    if (!post.text && !post.files.length) return;
-    const { text, note, files } = post;
-    const entry = this.#options.outbox.add(this.#options.conversation, text, { note, files });
-    this.field.value = "";
-    this.#typed();
-    this.#tell("sent", entry);
-    this.#options.onSend?.(entry);
   }
 }
 

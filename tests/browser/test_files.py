@@ -149,6 +149,29 @@ def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
     lucia.get_by_role("log").get_by_text("My letter").wait_for()
 
 
+@pytest.mark.parametrize("is_back", [False, True], ids=["elsewhere", "back again"])
+def test_a_message_that_waits_for_its_files_goes_from_a_conversation_that_was_left(talk, is_back):
+    ana, lucia = talk
+    held = []
+    lucia.route("**/files/", lambda route: held.append(route))
+    choose(lucia, ("prices.pdf", "application/pdf", samples.PDF))
+    people.write(people.reply_box(lucia), "Our prices")
+    people.until(lucia, lambda: held, "The upload begins.")
+
+    lucia.get_by_role("link", name="My day").click()
+    expect(lucia.get_by_role("heading", name="My day")).to_be_visible()
+    if is_back:
+        lucia.get_by_role("region", name="Tasks").get_by_role("link", name="Ana Pereira").click()
+        expect(people.reply_box(lucia)).to_have_value("Our prices")
+    held[0].continue_()
+
+    expect(people.bubble(ana, "Our prices").get_by_role("link", name="prices.pdf")).to_be_visible()
+    if not is_back:
+        lucia.get_by_role("region", name="Tasks").get_by_role("link", name="Ana Pereira").click()
+    expect(people.bubble(lucia, "Our prices")).to_have_count(1)
+    expect(people.reply_box(lucia)).to_have_value("")
+
+
 def test_what_has_arrived_stays_over_a_reload(talk):
     ana, lucia = talk
 
