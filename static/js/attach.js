@@ -29,6 +29,7 @@ class Attachments {
   #list;
   #words;
   #tray;
+  #status;
   #chips = new Map();
 
   constructor(composer, place) {
@@ -36,6 +37,7 @@ class Attachments {
     this.#place = place;
     this.#words = place.dataset;
     this.#list = place.querySelector("ul");
+    this.#status = composer.form.querySelector("[data-attach-status]");
     this.#tray = trayOf(`livedesk.files.${place.dataset.url}.${place.dataset.conversation}`, place.dataset.url);
     this.#tray.onChange = (item) => this.#show(item);
     this.#show(null);
@@ -46,7 +48,7 @@ class Attachments {
     const { most, mostBytes, tooMany, tooLarge } = this.#words;
     let room = Number(most) - this.#tray.items.length;
     for (const file of files) {
-      if (room-- <= 0) return this.#say(tooMany);
+      if (room-- <= 0) return this.#composer.refuse(tooMany);
       const isTooLarge = file.size > Number(mostBytes);
       this.#tray.add(file, isTooLarge ? tooLarge.replace("{name}", file.name) : "");
     }
@@ -85,9 +87,12 @@ class Attachments {
     }
     items.forEach((item) => this.#fillChip(this.#chips.get(item.id) ?? this.#newChip(item), item));
     this.#place.hidden = !items.length;
-    if (changed?.state === "ready") this.#say(this.#words.arrived.replace("{name}", changed.name));
+    const isOver = this.#tray.isHeld && !this.#tray.isBusy;
+    if (isOver) this.#letGo();
+    if (changed?.state === "ready" && !this.#tray.isHeld) this.#say(this.#words.arrived.replace("{name}", changed.name));
     if (changed?.state === "failed") this.#showFailed(changed);
-    if (this.#tray.isHeld && !this.#tray.isBusy) this.#goOn();
+    // A file that failed needs a decision; the text stays in the box until then.
+    if (isOver) this.#composer.submit();
   }
 
   /** The list is low: what could not be taken comes into sight. */
@@ -96,10 +101,9 @@ class Attachments {
     this.#chips.get(item.id)?.scrollIntoView({ block: "nearest" });
   }
 
-  #goOn() {
+  #letGo() {
     this.#tray.isHeld = false;
-    // A file that failed needs a decision; the text stays in the box until then.
-    this.#composer.submit();
+    this.#say("");
   }
 
   #sentenceOf(item) {
@@ -142,8 +146,10 @@ class Attachments {
     chip.querySelector("[data-remove]").setAttribute("aria-label", remove.replace("{name}", item.name));
   }
 
+  /** Read out; and for the eye as long as a message waits, because its text stands in the box as if unsent. */
   #say(sentence) {
-    this.#composer.form.querySelector("[data-attach-status]").textContent = sentence;
+    this.#status.textContent = sentence;
+    this.#status.classList.toggle("visually-hidden", !this.#tray.isHeld);
   }
 }
 

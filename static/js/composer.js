@@ -2,8 +2,8 @@
  * The compose box: Enter sends, Shift+Enter breaks the line, and what is typed stays over a reload.
  *
  * openComposer(form, {outbox, conversation, scope, tools, onSend(entry), onTyping()})
- *   -> {form, field, text, isNote, insert(text), putBack(text, {note}), focus(), submit(), setNote(isNote),
- *       showPane(pane, opener), closePane(), extend(tool)}
+ *   -> {form, field, text, isNote, insert(text), putBack(text, {note}), focus(), submit(), refuse(sentence),
+ *       setNote(isNote), showPane(pane, opener), closePane(), extend(tool)}
  *
  * The form has a textarea, and by data attributes the sentences of what it refuses before sending: data-limit with
  * data-limit-sentence (nothing is cut off silently), data-reserved with data-reserved-sentence (characters that this
@@ -88,13 +88,23 @@ class Composer {
     this.field.focus();
   }
 
+  /** Say why something cannot be sent, until something is typed; "" takes it back. */
+  refuse(sentence) {
+    const place = this.form.querySelector("[data-error]");
+    if (!place) return;
+    if (place.textContent !== sentence) place.textContent = sentence;
+    place.hidden = !sentence;
+    if (sentence) this.field.setAttribute("aria-invalid", "true");
+    else this.field.removeAttribute("aria-invalid");
+  }
+
   /** Send what stands in the box; also when another conversation stands on the page by now. */
   submit() {
     if (this.#tools.some((tool) => tool.hold?.())) return;
     const post = { text: this.text.trim(), note: this.isNote, files: [] };
     this.#tell("fill", post);
     const sentence = this.#problem(post);
-    if (sentence) return this.#refuse(sentence);
+    if (sentence) return this.refuse(sentence);
     if (!post.text && !post.files.length) return;
     const { text, note, files } = post;
     const entry = this.#options.outbox.add(this.#options.conversation, text, { note, files });
@@ -164,7 +174,7 @@ class Composer {
     writeDraft(this.#draft, { text: this.text, note: this.isNote });
     this.#fit();
     this.#count();
-    this.#refuse("");
+    this.refuse("");
     const hasChanged = this.text !== this.#before;
     this.#before = this.text;
     if (event && hasChanged && this.text.trim() && !this.isNote) this.#options.onTyping?.();
@@ -194,15 +204,6 @@ class Composer {
     }
     const hasReserved = !post.note && reserved && [...reserved].some((character) => post.text.includes(character));
     return hasReserved ? reservedSentence : "";
-  }
-
-  #refuse(sentence) {
-    const place = this.form.querySelector("[data-error]");
-    if (!place) return;
-    if (place.textContent !== sentence) place.textContent = sentence;
-    place.hidden = !sentence;
-    if (sentence) this.field.setAttribute("aria-invalid", "true");
-    else this.field.removeAttribute("aria-invalid");
   }
 }
 

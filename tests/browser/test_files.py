@@ -66,6 +66,12 @@ def ready(page, name):
     page.locator(f'.attachment[data-state="ready"]:has-text("{name}")').wait_for()
 
 
+def expect_seen(sentence):
+    """It stands there for the eye, not for screen readers alone."""
+    expect(sentence).to_be_visible()
+    assert sentence.bounding_box()["height"] > 10
+
+
 def test_files_go_both_ways_by_button_drop_and_paste(talk):
     ana, lucia = talk
 
@@ -122,6 +128,15 @@ def test_a_refused_file_comes_into_sight_below_the_others(talk):
     expect(ana.locator(".attachment").get_by_text("not a TXT file inside")).to_be_in_viewport()
 
 
+def test_who_chooses_too_many_files_sees_that_some_were_left_out(talk):
+    ana, _lucia = talk
+
+    choose(ana, *((f"letter {n}.txt", "text/plain", b"Some words.") for n in range(12)))
+
+    expect(ana.locator(".attachment")).to_have_count(10)
+    expect_seen(ana.get_by_text("A message can have up to 10 files."))
+
+
 def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
     ana, lucia = talk
     held = []
@@ -157,12 +172,14 @@ def test_a_message_that_waits_for_its_files_goes_from_a_conversation_that_was_le
     choose(lucia, ("prices.pdf", "application/pdf", samples.PDF))
     people.write(people.reply_box(lucia), "Our prices")
     people.until(lucia, lambda: held, "The upload begins.")
+    expect_seen(lucia.get_by_text("goes as soon as its files have arrived"))
 
     lucia.get_by_role("link", name="My day").click()
     expect(lucia.get_by_role("heading", name="My day")).to_be_visible()
     if is_back:
         lucia.get_by_role("region", name="Tasks").get_by_role("link", name="Ana Pereira").click()
         expect(people.reply_box(lucia)).to_have_value("Our prices")
+        expect_seen(lucia.get_by_text("goes as soon as its files have arrived"))
     held[0].continue_()
 
     expect(people.bubble(ana, "Our prices").get_by_role("link", name="prices.pdf")).to_be_visible()
