@@ -1,5 +1,15 @@
 /** Makes a drop-down with search of a <select data-search>; without the vendored script the drop-down stays as it is. */
 
+const boxes = new Set();
+
+/** A box looks at its field ten times a second for as long as nobody tells it that it left the page. */
+function stopThoseThatLeft() {
+  for (const box of [...boxes].filter((one) => !one.isConnected)) {
+    clearTimeout(box._component?.$pollInput);
+    boxes.delete(box);
+  }
+}
+
 function optionOf(select, text) {
   return [...select.options].find((option) => option.value && option.textContent.trim() === text.trim());
 }
@@ -37,6 +47,8 @@ export function enhanceSelect(select) {
     tStatusResults: (length) => many.replace("{count}", length),
   });
   const input = document.getElementById(id);
+  stopThoseThatLeft();
+  boxes.add(input.closest(".autocomplete__wrapper"));
   if (isInvalid) input.setAttribute("aria-invalid", "true");
   if (described) input.setAttribute("aria-describedby", described);
   // What is typed and is no reason must not send the reason chosen before.

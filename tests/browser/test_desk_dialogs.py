@@ -11,6 +11,20 @@ from tests.browser import colleagues, people
 
 NAMES = ("Ana Pereira", "Maximiliane von und zu Hohenfels-Bartholomäus", "שרה כהן", "محمد عبد الرحمن")
 
+# Whether the list of reasons that was left still looks at its field, while the one that stands there does.
+STILL_LOOKS = """async () => {
+  const timer = (box) => box._component.$pollInput;
+  const here = document.querySelector(".autocomplete__wrapper");
+  if (!timer(here)) throw new Error("The vendored script keeps its timer elsewhere.");
+  const before = timer(window.left);
+  for (let looks = 0, last = timer(here); looks < 3; ) {
+    await new Promise(requestAnimationFrame);
+    if (timer(here) !== last) looks += 1;
+    last = timer(here);
+  }
+  return timer(window.left) !== before;
+}"""
+
 
 def violations(page):
     found = Axe().run(page).response["violations"]
@@ -59,3 +73,29 @@ def test_every_dialog_of_the_desk_is_accessible(orders, person, scheme, size):
         assert violations(page) == []
         dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_be_hidden()
+
+
+@pytest.fixture
+def two_to_close(orders, person):
+    """A desk with two conversations in wrap-up; the first is open."""
+    page = people.sign_in(person(), "lucia")
+    lucia = Agent.objects.get(username="lucia")
+    first, _ = (make.wrap_up_conversation(lead=lucia, queue=orders, visitor_name=name) for name in ("Ana", "Mei"))
+    page.goto(f"/desk/conversations/{first.pk}/")
+    expect(people.closing_dialog(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    return page
+
+
+def open_the_other(page):
+    page.get_by_role("region", name="Tasks").get_by_role("link", name="Mei").click()
+    expect(people.closing_dialog(page)).to_be_visible()
+
+
+def test_a_list_of_reasons_that_was_left_looks_at_its_field_no_more(two_to_close):
+    page = two_to_close
+    page.evaluate("() => { window.left = document.querySelector('.autocomplete__wrapper'); }")
+
+    open_the_other(page)
+
+    assert page.evaluate(STILL_LOOKS) is False
