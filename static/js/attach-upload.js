@@ -153,7 +153,17 @@ function keep(name, files) {
   }
 }
 
+/** Of others that are done only the files are kept: whom they told is a compose box that was left, with all its page. */
+function leaveOthers(name) {
+  for (const [other, tray] of trays) {
+    if (other === name || tray.isBusy) continue;
+    tray.onChange = () => {};
+    if (!tray.items.length) trays.delete(other);
+  }
+}
+
 export function trayOf(name, url) {
+  leaveOthers(name);
   if (!trays.has(name)) trays.set(name, new Tray(name, url));
   return trays.get(name);
 }
