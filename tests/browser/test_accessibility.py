@@ -25,6 +25,12 @@ def orders(transactional_db):
     return queue
 
 
+# The ring around a link with the focus, beside the colours of the bubble that it lies in.
+RING = """(link) => {
+  link.focus();
+  const [ring, bubble] = [getComputedStyle(link), getComputedStyle(link.closest(".bubble"))];
+  return [ring.outlineStyle, ring.outlineColor === bubble.color, bubble.color !== bubble.backgroundColor];
+}"""
 SETTLED = "() => document.getAnimations().every((one) => one.playState !== 'running')"
 
 
@@ -138,3 +144,23 @@ def test_admin_has_no_serious_fault(orders, person):
     ):
         page.goto(where)
         expect_no_fault(page, where)
+
+
+def test_the_focus_is_seen_on_a_link_in_ones_own_bubble(orders, person):
+    desk = people.become_available(people.sign_in(person(**LOOKED_AT), "lucia"))
+    visitor = people.start_chat(person(**LOOKED_AT), question="See https://example.com/mine")
+    people.accept(desk)
+    people.write(people.reply_box(desk), "See https://example.com/ours")
+    vera = make.supervisor("Vera", password=people.PASSWORD)
+    admin = person(**LOOKED_AT)
+    admin.goto("/admin/")
+    admin.get_by_label("Username").fill(vera.username)
+    admin.get_by_label("Password").fill(people.PASSWORD)
+    admin.keyboard.press("Enter")
+    expect(admin.get_by_role("heading", name="Supervision")).to_be_visible()
+    admin.goto(f"/admin/conversations/conversation/{Conversation.objects.get().pk}/change/")
+
+    for page, name in ((desk, "ours"), (visitor, "mine"), (admin, "ours")):
+        link = page.locator(".thread .bubble").get_by_role("link", name=name)
+        page.keyboard.press("Tab")
+        assert link.evaluate(RING) == ["solid", True, True]
