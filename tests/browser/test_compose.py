@@ -262,6 +262,16 @@ def test_a_restricted_word_is_refused_by_name_and_can_be_edited(talk):
     expect(people.bubble(visitor, "That parcel")).to_be_visible()
 
 
+def test_what_is_on_its_way_is_read_out_only_when_it_is_refused(talk):
+    desk, _ = talk()
+
+    people.write(people.reply_box(desk), "That darn parcel")
+
+    failed = people.bubble(desk, "That darn parcel")
+    expect(failed.get_by_role("alert")).to_contain_text("“darn” is on the list of words")
+    expect(failed).to_have_attribute("aria-live", "off")
+
+
 def test_what_was_refused_can_be_put_away_when_nobody_can_write_any_more(talk):
     desk, _ = talk()
     people.write(people.reply_box(desk), "That darn parcel")

@@ -6,7 +6,7 @@ from django.urls import reverse
 from agents.states import AgentState
 from conversations.states import OfferState
 from tests import make
-from tests.pages.browsing import HTMX, Page, desk_of
+from tests.pages.browsing import HTMX, Page, desk_of, newcomer, visitor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -270,6 +270,16 @@ def test_the_desk_speaks_the_agents_language_not_the_browsers():
 
     assert Page(response).one("html")["lang"] == "es"
     assert response["Content-Language"] == "es"
+
+
+def test_of_several_notices_only_the_new_one_is_read_out(lucia):
+    desk = Page(desk_of(lucia).get(HOME))
+    talk = Page(visitor_of(make.active_conversation(lead=lucia)).get("/chat/current/"))
+    start = Page(newcomer().get("/chat/"))
+
+    places = [page.one(id="notices") for page in (desk, talk, start)] + [desk.one(id="announcements")]
+
+    assert [place["aria-atomic"] for place in places] == ["false"] * 4
 
 
 def test_every_id_of_a_full_desk_is_there_once(lucia):
