@@ -25,7 +25,8 @@ function tick() {
     ring.style.setProperty("--left", Math.min(1, left / whole));
     ring.classList.toggle("late", seconds <= LATE);
     ring.querySelector("[data-seconds]").textContent = shown(seconds);
-    ring.setAttribute("aria-label", ring.dataset.words.replace("{seconds}", seconds));
+    const { one, words: many } = ring.dataset;
+    ring.setAttribute("aria-label", seconds === 1 ? one : many.replace("{seconds}", seconds));
   }
   for (const time of document.querySelectorAll("time[data-late]")) {
     time.classList.toggle("late", Date.parse(time.dateTime) - now() < time.dataset.late * 1000);

@@ -22,7 +22,7 @@ function choose(select, text) {
 export function enhanceSelect(select) {
   if (!window.accessibleAutocomplete || select.dataset.isEnhanced) return;
   select.dataset.isEnhanced = "true";
-  const { none, many, chosen, hint } = select.dataset;
+  const { none, one, many, chosen, hint } = select.dataset;
   const { id } = select;
   const described = select.getAttribute("aria-describedby");
   const isInvalid = select.getAttribute("aria-invalid") === "true";
@@ -44,7 +44,7 @@ export function enhanceSelect(select) {
     tStatusQueryTooShort: () => hint,
     tStatusNoResults: () => none,
     tStatusSelectedOption: (option) => chosen.replace("{option}", () => option),
-    tStatusResults: (length) => many.replace("{count}", length),
+    tStatusResults: (length) => (length === 1 ? one : many.replace("{count}", length)),
   });
   const input = document.getElementById(id);
   stopThoseThatLeft();

@@ -1,5 +1,7 @@
 """Never miss a request: sound, title and notification, in one tab and in two; and the keys that answer it."""
 
+import re
+
 import pytest
 from django.db import transaction
 from playwright.sync_api import expect
@@ -58,6 +60,17 @@ def test_a_request_rings_until_it_is_answered(desk, person):
     wait_for(desk, "ring-stopped")
     expect(desk).to_have_title("Ana Pereira · Livedesk")
     assert desk.evaluate("window.notifications.length") == 0
+
+
+def test_the_last_second_of_a_request_is_said_as_one(desk, person):
+    people.start_chat(person())
+    ring = people.requests(desk).locator(".ring")
+    expect(ring).to_have_accessible_name(re.compile("seconds left$"))
+
+    ring.evaluate("ring => { ring.dataset.until = new Date(Date.now() + 400).toISOString(); }")
+    desk.evaluate("window.dispatchEvent(new Event('focus'))")
+
+    assert ring.get_attribute("aria-label") == "1 second left"
 
 
 def test_behind_another_window_the_system_tells_and_a_click_brings_the_request(desk, person):

@@ -64,6 +64,7 @@ def test_a_visitor_writes_and_is_served_until_the_closing_reason(desk, person):
     dialog = people.closing_dialog(desk)
     desk.keyboard.type("chang")
     expect(dialog.get_by_role("option")).to_have_text(["Order changed"])
+    expect(dialog.get_by_text("1 reason. Use the arrow keys to choose.")).to_be_attached()
     desk.keyboard.press("ArrowDown")
     desk.keyboard.press("Enter")
     dialog.get_by_label("Note").fill("Moved to Porto.")
