@@ -29,6 +29,11 @@ export function showNotice(sentence, kind = "error", about = "") {
   if (kind === "info") goLater(notice);
 }
 
+/** The sentence of an answer that is a notice. */
+export function sentenceIn(html) {
+  return new DOMParser().parseFromString(html, "text/html").querySelector("p").textContent;
+}
+
 /** What was said about this conversation holds no longer. */
 export function dropNoticesAbout(conversation) {
   for (const notice of document.querySelectorAll(`#notices [data-about="${CSS.escape(conversation)}"]`)) notice.remove();

@@ -12,6 +12,7 @@
  */
 
 import { isInFront, openMarks } from "./marks.js";
+import { sentenceIn, showNotice } from "./notices.js";
 import { dayLabel, showTimes } from "./times.js";
 import { openTyping } from "./typing.js";
 
@@ -131,13 +132,11 @@ class Thread {
   async #showEarlier(link) {
     if (link.ariaDisabled === "true") return;
     link.ariaDisabled = "true";
-    try {
-      const response = await fetch(link.href);
-      if (!response.ok) throw new Error(`status ${response.status}`);
-      this.#prepend(await response.text(), link.closest("li"));
-    } catch {
-      link.ariaDisabled = "false"; // it stays there to be tried again
-    }
+    const { html, sentence } = await linesAt(link.href);
+    if (!link.isConnected) return;
+    if (!sentence) return this.#prepend(html, link.closest("li"));
+    link.ariaDisabled = "false"; // it stays there to be tried again
+    showNotice(sentence);
   }
 
   #prepend(html, place) {
@@ -146,6 +145,8 @@ class Thread {
     const belowTheEye = this.#box.scrollHeight - this.#box.scrollTop;
     this.#isAtEnd = false;
     const next = template.content.querySelector(".earlier");
+    // Who went on writing while the lines came has his hands elsewhere. (Safari leaves a clicked link without the focus.)
+    const isWaiting = document.activeElement === document.body || place.contains(document.activeElement);
     place.remove();
     template.content.querySelectorAll("li[data-number]").forEach((item) => this.#insert(item));
     if (next) this.#list.prepend(next);
@@ -153,7 +154,7 @@ class Thread {
     showTimes(this.#list);
     this.#marks.show();
     this.#box.scrollTop = this.#box.scrollHeight - belowTheEye;
-    (next?.querySelector("a") ?? this.#box).focus({ preventScroll: true });
+    if (isWaiting) (next?.querySelector("a") ?? this.#box).focus({ preventScroll: true });
   }
 
   #scrolled() {
@@ -257,6 +258,20 @@ class Thread {
     item.querySelector("[data-edit]").hidden = !isFailed || !this.#options.onEdit;
     item.querySelector("[data-discard]").hidden = !isFailed;
     if (isFailed && this.#isAtEnd) this.toEnd();
+  }
+}
+
+/** The lines at an address, or the sentence that says why they do not come. */
+async function linesAt(address) {
+  const { noAnswer } = document.getElementById("message-words").dataset;
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } }); // a refusal is its sentence alone then
+    const html = await answer.text();
+    // Where the session has ended, the page to sign in answers.
+    if (answer.ok && !answer.redirected) return { html };
+    return { sentence: answer.headers.has("Livedesk-Notice") ? sentenceIn(html) : noAnswer };
+  } catch {
+    return { sentence: noAnswer };
   }
 }
 
