@@ -28,15 +28,21 @@ function keepFocus(target, coming) {
   });
 }
 
+/** The details of one customer never stand beside the conversation of another; of the same, they stay open. */
+function keepCustomer(event, coming) {
+  const { target } = event.detail;
+  const { conversation } = coming.dataset;
+  if (conversation !== document.getElementById("conversation").dataset.conversation) event.detail.shouldSwap = false;
+  if (conversation === target.dataset.conversation) coming.classList.toggle("open", target.classList.contains("open"));
+}
+
 function keep(event) {
   const { target, fragment } = event.detail;
   const coming = fragment.firstElementChild;
   if (!coming) return;
   if (coming.dataset.keep !== undefined && coming.dataset.keep === target.dataset.keep) event.detail.shouldSwap = false;
   if (target.id === "state" && isMenuOpen()) keepMenuOpen(fragment);
-  if (target.id === "customer" && target.dataset.conversation === coming.dataset.conversation) {
-    coming.classList.toggle("open", target.classList.contains("open"));
-  }
+  if (target.id === "customer") keepCustomer(event, coming);
   if (target.matches("dialog[data-closing]") && coming.matches("dialog")) keepFilledIn(target, coming);
   keepShown(target, fragment);
   keepScroll(target);

@@ -26,6 +26,7 @@ const scope = `desk-${desk.dataset.agent}`;
 const send = (command) => connection?.send(command) ?? false;
 let connection = null;
 let current = null;
+let told = null; // what the server knows to be open
 
 const takers = {
   hello: (frame) => setNow(frame.now),
@@ -57,6 +58,18 @@ function posted(frame) {
   if (frame.notice) showNotice(frame.notice, "info");
 }
 
+/** The server brings the lines and the details of the conversation that it knows to be open. */
+function tellOpen() {
+  const command = { do: "open", conversation: current.id ? Number(current.id) : null, last: current.last };
+  if (told !== current && send(command)) told = current;
+}
+
+/** A socket is told what is open by its address; what is opened while it shakes hands it must be told later. */
+function socketUrl() {
+  told = current;
+  return addressWith(desk.dataset.socket);
+}
+
 /** With what is open and how far it is shown, so that the server catches up from there. */
 function addressWith(path, more = {}) {
   return `${path}?${new URLSearchParams({ open: current.id, last: current.last, ...more })}`;
@@ -68,7 +81,10 @@ function showStatus(status, detail) {
   chip.dataset.status = status;
   for (const part of chip.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== status;
   outbox.setStatus(status);
-  if (status === "connected") current.reconnected();
+  if (status === "connected") {
+    tellOpen();
+    current.reconnected();
+  }
   current.seen();
 }
 
@@ -76,15 +92,11 @@ function showStatus(status, detail) {
 function settled() {
   const element = document.getElementById("conversation");
   if (element !== current?.element) {
-    const came = current?.id;
     current?.close();
     current = openConversation(element, { outbox, send, scope });
     forgetDismissals();
     clearOtherCustomer(current);
-    // Opened anew, too: it was drawn from what the server knew then, and the socket may have brought more since.
-    if (came !== undefined) {
-      send({ do: "open", conversation: current.id ? Number(current.id) : null, last: current.last });
-    }
+    tellOpen(); // opened anew, too: it was drawn from what the server knew then, and the socket may have brought more
   }
   current.settle();
   if (leaveWhatIsGone(current)) return settled();
@@ -113,7 +125,7 @@ startNavigation(() => {
 settled();
 startRequests();
 connection = connect({
-  socketUrl: () => addressWith(desk.dataset.socket),
+  socketUrl,
   pollUrl: () => addressWith(desk.dataset.poll, { seen: current.isSeen ? current.last : 0 }),
   onFrame,
   onStatus: showStatus,
