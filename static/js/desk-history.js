@@ -18,6 +18,7 @@ const desk = document.getElementById("desk");
 const dialog = document.getElementById("transcript");
 let opener = "";
 let openedAt = "";
+let asked = null;
 let thread = null;
 
 /** What stands in the middle of the desk: a conversation, one of the pages, or nothing. */
@@ -42,6 +43,16 @@ function openTranscript(asker) {
   if (list && !list.querySelector(".earlier")) list.closest(".thread").scrollTop = 0;
   showTimes(dialog);
   document.getElementById("transcript-title")?.focus({ preventScroll: true });
+}
+
+function ask({ detail: { target, xhr } }) {
+  if (target.id === "transcript-body") asked = { xhr, from: place() };
+}
+
+/** Only the transcript that was asked for last opens, and not where the agent has gone to since. */
+function refuseLate({ detail }) {
+  if (detail.target?.id !== "transcript-body") return;
+  if (detail.xhr !== asked?.xhr || place() !== asked.from) detail.shouldSwap = false;
 }
 
 function closed() {
@@ -90,6 +101,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     shownBefore = document.querySelectorAll(".past a[id]").length;
   }
 });
+document.addEventListener("htmx:beforeRequest", ask);
+document.addEventListener("htmx:beforeSwap", refuseLate);
 document.addEventListener("htmx:afterSwap", swapped);
 dialog.addEventListener("close", closed);
 dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close());

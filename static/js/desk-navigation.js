@@ -6,6 +6,7 @@ import { say, words } from "./desk-words.js";
 import { dropNoticesAbout, showNotice } from "./notices.js";
 
 const desk = document.getElementById("desk");
+const visits = new WeakMap();
 let visit = 0;
 let finishing = "";
 
@@ -29,6 +30,35 @@ function showNothing() {
 /** Never leave one customer's details beside another's conversation; the right ones are on their way. */
 export function clearOtherCustomer(current) {
   if (document.getElementById("customer").dataset.conversation !== current.id) empty("customer");
+}
+
+/** Whoever goes somewhere else from here is there, however late another answer comes: each going has its number. */
+function going({ detail: { elt, target, xhr } }) {
+  if (!["conversation", "found"].includes(target.id)) return;
+  target.addEventListener("htmx:beforeSwap", arriving); // not on the body: by then the target may be out of the page
+  if (target.id === "found" || elt.matches("[data-shortcut='end']")) return; // goes nowhere
+  visits.set(xhr, ++visit);
+}
+
+/** Show what was asked for last, wherever the middle of the desk is by now, and nothing else: neither it nor its address. */
+function arriving({ detail }) {
+  const isLate = visits.has(detail.xhr) ? visits.get(detail.xhr) !== visit : !detail.target.isConnected;
+  if (isLate) detail.shouldSwap = false;
+  else if (isSignIn(detail.xhr)) toSignIn(detail);
+  else if (!detail.target.isConnected) {
+    detail.target = document.getElementById("conversation");
+    bringHome(detail.target);
+  }
+}
+
+function isSignIn(xhr) {
+  return new URL(xhr.responseURL || location.href).pathname === desk.dataset.signIn;
+}
+
+/** Signed out meanwhile. */
+function toSignIn(detail) {
+  detail.shouldSwap = false;
+  location.assign(desk.dataset.home);
 }
 
 /** Read the whole page of a place and take the conversation and its customer from it. */
@@ -130,12 +160,8 @@ export function startNavigation(onShown) {
     event.preventDefault();
     show(event.detail.path, onShown);
   });
-  document.body.addEventListener("htmx:beforeSwap", (event) => {
-    const arrivedAt = new URL(event.detail.xhr.responseURL || location.href).pathname;
-    if (arrivedAt !== desk.dataset.signIn) return;
-    event.detail.shouldSwap = false; // signed out meanwhile
-    location.assign(desk.dataset.home);
-  });
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => isSignIn(detail.xhr) && toSignIn(detail));
+  document.body.addEventListener("htmx:beforeRequest", going);
   // The socket may tell that the conversation is closed before the answer to its closing reason is here.
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.matches("dialog[data-closing] form")) finishing = document.getElementById("conversation").dataset.conversation;
