@@ -68,7 +68,12 @@ async function show(path, onShown) {
     showNothing();
     return onShown();
   }
-  const page = await read(path);
+  let page;
+  try {
+    page = await read(path);
+  } catch {
+    return mine === visit && showNotice(words("noAnswer"));
+  }
   if (mine !== visit) return; // somewhere else by now
   if (page) {
     for (const id of ["conversation", "customer"]) put(id, document.adoptNode(page.getElementById(id)));
@@ -80,15 +85,13 @@ async function show(path, onShown) {
   onShown();
 }
 
+/** The page, or none when there is no such place for the agent; that no answer came says nothing about the place. */
 async function read(path) {
-  try {
-    const response = await fetch(path);
-    if (!response.ok) return null;
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    return page.getElementById("conversation") && page.getElementById("customer") ? page : null;
-  } catch {
-    return null;
-  }
+  const response = await fetch(path);
+  if (response.status === 404) return null;
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  return page.getElementById("conversation") && page.getElementById("customer") ? page : null;
 }
 
 /** Say so, and show the empty desk, when the open conversation is no longer among the agent's tasks. */

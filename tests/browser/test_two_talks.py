@@ -185,3 +185,21 @@ def test_a_late_transcript_does_not_open_beside_another_customer(talks, late):
     expect(desk.get_by_role("heading", name="Marek Dudek")).to_have_count(0)
     row(desk, "Bruno Costa").click()
     expect_open(desk, "Bruno Costa")
+
+
+@pytest.mark.parametrize("status", [None, 503], ids=["no network", "database away"])
+def test_a_way_back_that_is_not_answered_says_so_and_stays(talks, status):
+    desk, *_ = talks
+    row(desk, "Ana Pereira").click()
+    expect_open(desk, "Ana Pereira")
+    desk.route(TALK, lambda route: route.fulfill(status=status) if status else route.abort())
+
+    desk.go_back()
+
+    expect(desk.get_by_text("The server did not answer. Try again.")).to_be_visible()
+    expect(people.reply_box(desk)).to_be_visible()
+    desk.unroute(TALK)
+    desk.go_forward()
+    expect_open(desk, "Ana Pereira")
+    desk.go_back()
+    expect_open(desk, "Bruno Costa")
