@@ -18,6 +18,7 @@ import { applyFragments } from "./fragments.js";
 import { showNotice } from "./notices.js";
 import { createOutbox } from "./outbox.js";
 import { setNow, showTimes } from "./times.js";
+import { tellFailed, tellLeftFailed } from "./desk-unsent.js";
 import { words } from "./desk-words.js";
 import { showTypingInTask } from "./typing.js";
 
@@ -47,10 +48,16 @@ const outbox = createOutbox({
   send,
   postUrl: (conversation) => desk.dataset.post.replace("/0/", `/${conversation}/`),
   onFrame,
-  onChange: (entry) => current?.showPending(entry),
+  onChange: changed,
   unknownSentence: document.getElementById("message-words").dataset.unknown,
   waitSentence: document.getElementById("message-words").dataset.waiting,
 });
+
+/** A message on its way is a step further: its thread shows that, and a refusal shows without its thread too. */
+function changed(entry) {
+  if (entry.conversation === current?.id) current.showPending(entry);
+  else if (entry.state === "failed") tellFailed(entry, outbox);
+}
 
 /** A message is stored; its sender is told when it is not stored as it was written. */
 function posted(frame) {
@@ -99,7 +106,10 @@ function settled() {
     tellOpen(); // opened anew, too: it was drawn from what the server knew then, and the socket may have brought more
   }
   current.settle();
-  if (leaveWhatIsGone(current)) return settled();
+  if (leaveWhatIsGone(current)) {
+    tellLeftFailed(outbox); // its thread showed them
+    return settled();
+  }
   closeWithoutReason();
   markOpen(current);
   showClosing();
@@ -123,6 +133,7 @@ startNavigation(() => {
   settled();
 });
 settled();
+tellLeftFailed(outbox);
 startRequests();
 connection = connect({
   socketUrl,

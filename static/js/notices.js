@@ -13,11 +13,11 @@ function goLater(notice) {
   }, GOES_AFTER);
 }
 
-/** Show a sentence, about a conversation maybe; the same sentence stands there once. */
+/** Show a sentence, about a conversation maybe; the same sentence stands there once. Answers the notice: it hears `closed`. */
 export function showNotice(sentence, kind = "error", about = "") {
   const place = document.getElementById("notices");
   const template = document.getElementById("notice-template");
-  if (!place || !template || !sentence) return;
+  if (!place || !template || !sentence) return null;
   const notice = template.content.firstElementChild.cloneNode(true);
   notice.className = `notice ${kind}`;
   notice.dataset.about = about;
@@ -27,6 +27,7 @@ export function showNotice(sentence, kind = "error", about = "") {
   }
   place.append(notice);
   if (kind === "info") goLater(notice);
+  return notice;
 }
 
 /** The sentence of an answer that is a notice. */
@@ -48,6 +49,7 @@ export function startNotices() {
   const close = (notice) => {
     const hadFocus = notice.contains(document.activeElement);
     notice.remove();
+    notice.dispatchEvent(new CustomEvent("closed"));
     if (hadFocus && before?.isConnected) before.focus({ preventScroll: true });
   };
   document.addEventListener("click", (event) => {

@@ -3,8 +3,8 @@
  * lost connections and reloads. Posting twice under one key is one message, so sending again is always safe.
  *
  * createOutbox({scope, conversation, send(command), postUrl(conversation), onFrame(frame), onChange(entry),
- *   unknownSentence, waitSentence}) -> {add(conversation, text, {note, files}), pending(conversation), left, retry(key),
- *   discard(key), take(frame), arrived(key), setStatus(status)}
+ *   unknownSentence, waitSentence}) -> {add(conversation, text, {note, files}), pending(conversation), left, failed,
+ *   retry(key), discard(key), take(frame), arrived(key), setStatus(status)}
  *
  * `scope` keeps the pages and people of one browser apart ("chat", "desk-7"). A page of one `conversation` sends the
  * messages of that one alone; what another one left behind (`left`) is asked for under its name, until the server says
@@ -67,6 +67,11 @@ class Outbox {
   /** What was written in other conversations than the page's own, and was not answered or was refused. */
   get left() {
     return [...this.#entries.values()].filter((entry) => this.#isLeft(entry));
+  }
+
+  /** What was refused, and neither sent again nor given up. */
+  get failed() {
+    return [...this.#entries.values()].filter((entry) => entry.state === "failed");
   }
 
   retry(key) {
