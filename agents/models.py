@@ -8,12 +8,12 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from agents.errors import AgentDisabled, AgentGone
 from agents.states import AgentState, ChangedBy
-from config.clock import database_now
 from config.locks import waiting
 
 MOST_CAPACITY = 20
@@ -102,7 +102,7 @@ class Agent(AbstractUser):
         related_name="+",
         verbose_name=_("idle reason"),
     )
-    state_since = models.DateTimeField(_("in this state since"), default=database_now, editable=False)
+    state_since = models.DateTimeField(_("in this state since"), default=timezone.now, editable=False)
     seen_at = models.DateTimeField(
         _("desk last seen"),
         null=True,
