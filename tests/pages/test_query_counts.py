@@ -12,7 +12,7 @@ from tests.pages.browsing import HTMX, KEY, desk_of, visitor_of
 
 pytestmark = pytest.mark.django_db
 
-MOST = 15
+MOST = 16
 # Both longer than a page: whether there is more above it is asked only then.
 SHORT, LONG = 150, 2000
 
