@@ -12,6 +12,7 @@ from django.contrib.auth.forms import (
 )
 from django.utils.translation import gettext_lazy as _
 
+from agents.limits import check_own_password, knew_own_password
 from agents.models import Agent, IdleReason
 
 
@@ -56,7 +57,14 @@ class AgentPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
 
 
 class OwnPasswordForm(AdminOwnPasswordForm):
-    """One's own new password in admin, saved alone as well."""
+    """One's own new password, at the desk and in admin; saved alone as well."""
+
+    def clean_old_password(self) -> str:
+        """The old one is tried no faster than a person types it: a session that stands open is no way to guess it."""
+        check_own_password(self.user.pk)
+        old_password: str = super().clean_old_password()
+        knew_own_password(self.user.pk)
+        return old_password
 
     def save(self, commit: bool = True) -> Any:
         """Save the password and nothing else."""

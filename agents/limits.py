@@ -1,4 +1,4 @@
-"""How often anybody may try to sign in."""
+"""How often anybody may try a password: to sign in, or to change his own."""
 
 import unicodedata
 
@@ -9,6 +9,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from config.rates import check_everywhere, forgive_everywhere
 
 SENTENCE = _("Too many tries to sign in. Try again in %(seconds)s seconds.")
+OWN_PASSWORD_SENTENCE = _("Too many tries with the old password. Try again in %(seconds)s seconds.")
 LONGEST_NAME = 150
 TRIES_PER_ADDRESS = 20  # so many agents may come to work behind one address
 
@@ -27,6 +28,16 @@ def check_sign_in(address: str, username: str) -> None:
 def signed_in(address: str, username: str) -> None:
     """Who knew the password was not guessing: his tries count no more."""
     forgive_everywhere(_per_name(), *_name(address, username))
+
+
+def check_own_password(agent_id: int) -> None:
+    """Raises TooFast when an agent's own password was tried too often within a minute, in whichever of his sessions."""
+    check_everywhere(_per_name(), OWN_PASSWORD_SENTENCE, "own-password", str(agent_id))
+
+
+def knew_own_password(agent_id: int) -> None:
+    """Who knew his password was not guessing: his tries count no more."""
+    forgive_everywhere(_per_name(), "own-password", str(agent_id))
 
 
 def _per_name() -> RateLimitItem:

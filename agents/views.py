@@ -1,18 +1,24 @@
-"""Signing in, and the language of the staff."""
+"""Signing in, and what the staff choose for themselves: language, sounds, password."""
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
 
 from agents import actions
-from agents.forms import SoundsForm
+from agents.forms import OwnPasswordForm, SoundsForm
 from agents.limits import check_sign_in, signed_in
 from agents.models import Agent
 from agents.requests import agent_of, sign_in_required
@@ -83,3 +89,27 @@ def sounds(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204) if is_live else redirect("desk:home")
     template = "desk/_sounds_fields.html" if is_live else "desk/sounds.html"
     return render(request, template, {"agent": agent_of(request), "sounds_form": form}, status=422)
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@sign_in_required
+def password(request: HttpRequest) -> HttpResponse:
+    """One's own new password. This session goes on; all others end, and the pages that they opened."""
+    form = OwnPasswordForm(agent_of(request), request.POST if request.method == "POST" else None)
+    try:
+        is_right = form.is_valid()
+    except TooFast as refusal:
+        # Not the form as it was sent: to look at it would be to try the password.
+        context = {"form": OwnPasswordForm(agent_of(request)), "refusal": str(refusal)}
+        return TemplateResponse(
+            request, "agents/password.html", context, status=refusal.status, headers=refusal.headers
+        )
+    if not is_right:
+        return render(request, "agents/password.html", {"form": form}, status=422 if form.is_bound else 200)
+    update_session_auth_hash(request, form.save())
+    messages.success(
+        request, gettext("Your password is changed. Wherever else you were signed in, you are signed out.")
+    )
+    return redirect("desk:home")

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.test import Client
 from websockets.exceptions import InvalidStatus
 
 from agents import actions as agent_actions
@@ -155,6 +156,30 @@ async def test_an_agent_who_signs_out_loses_the_sockets_within_five_seconds(port
         assert other.code is None
     async with Page(portal, "/ws/desk/", here) as back:
         assert await back.until_closed() == 4401
+
+
+def with_a_new_password(cookie):
+    """The cookie of a browser that has just changed the password of its agent on the page for that."""
+    browser = Client()
+    browser.cookies["sessionid"] = cookie.partition("=")[2]
+    fields = {"old_password": "correct horse", "new_password1": "battery and staple"}
+    answer = browser.post("/password/", {**fields, "new_password2": fields["new_password1"]})
+    assert answer.headers["Location"] == "/desk/"
+    return f"sessionid={browser.cookies['sessionid'].value}"
+
+
+async def test_an_agent_who_changes_his_password_loses_the_sockets_of_his_other_sessions(portal, machine):
+    agent = await in_database(make.agent, password="correct horse")
+    here, there = [await in_database(cookie_of, agent) for _ in range(2)]
+    async with Page(portal, "/ws/desk/", there) as other:
+        await other.until_drawn()
+
+        here = await in_database(with_a_new_password, here)
+
+        assert await in_time(other.until_closed(), machine) == 4401
+    async with Page(portal, "/ws/desk/", there) as back, Page(portal, "/ws/desk/", here) as desk:
+        assert await back.until_closed() == 4401
+        await desk.until_drawn()
 
 
 async def test_mutant_a_watch_that_never_revokes(here, monkeypatch):

@@ -1,5 +1,8 @@
 """The world in which the table of rights is tried."""
 
+from functools import cache
+
+from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -15,6 +18,13 @@ from tests.pages.browsing import KEY, desk_of, newcomer, visitor_of
 from tests.proofs.rights import FOREIGN_MARK, NOTE_MARK, ROLES, TALK_MARK
 
 ENDED_LINE = "Goodbye then"
+PASSWORD = "correct-horse"  # everybody's
+
+
+@cache
+def hashed_password():
+    """Made once: it takes its time."""
+    return make_password(PASSWORD)
 
 
 class World:
@@ -28,6 +38,9 @@ class World:
         self.other_lead = make.agent("Olaf", queues=[self.returns])
         self.gone = make.agent("Dora", queues=[self.orders], is_active=True)
         self.supervisor, self.superuser = make.supervisor(state="idle"), make.superuser(state="idle")
+        for person in filter(None, map(self.person, ROLES)):
+            person.password = hashed_password()
+            person.save(update_fields=["password"])
         self.talk = make.active_conversation(
             lead=self.lead, queue=self.orders, visitor_name=f"Ana {TALK_MARK}", guests=[self.guest] * (given != "alone")
         )
