@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.contrib.admin.views.main import ChangeList
 from django.db import DataError
 from django.db.models import Model, QuerySet
@@ -27,6 +27,14 @@ class NamesNothing(Invalid):
     """What was sent names a row or a value that cannot be."""
 
     sentence = _("This form names something that cannot exist, so nothing was changed. Reload the page and try again.")
+
+
+class BeyondThePage(Invalid):
+    """An action was asked for a whole list: for rows that nobody looked at, and for as many as there ever were."""
+
+    sentence = _(
+        "An action is done for rows of one page, so nothing was changed. Choose the rows on the page, then run it."
+    )
 
 
 def check_keys(values: Iterable[str]) -> None:
@@ -91,8 +99,10 @@ class CarefulAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return CarefulChangeList
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
-        """The stock answer, for rows that can exist."""
+        """The stock answer, for rows that can exist and that were chosen one by one."""
         check_keys(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        if ActionForm.base_fields["select_across"].clean(request.POST.get("select_across")):
+            raise BeyondThePage
         return super().response_action(request, queryset, *args)
 
     def changeform_view(

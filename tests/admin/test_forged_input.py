@@ -1,10 +1,15 @@
 """What no page of admin sends: it is refused in words on either database, and nothing changes."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
+from agents.models import Agent
+from config.admin_input import BeyondThePage, CarefulAdmin
+from conversations.models import Conversation
 from tests import make
 from tests.pages.browsing import Page, everything
 
@@ -34,6 +39,37 @@ def test_rows_that_cannot_exist_are_not_chosen(root, key):
     refused(root.post(reverse("admin:queues_queue_changelist"), {"action": "retire", "_selected_action": ["1", key]}))
 
     assert everything() == before
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_an_action_is_not_done_for_rows_of_other_pages(root, language):
+    Agent.objects.update(language=language)
+    chosen = make.active_conversation().pk
+    address, before = reverse("admin:conversations_conversation_changelist"), everything()
+
+    for action in ("send_back", "finish"):
+        answer = root.post(address, {"action": action, "select_across": "1", "_selected_action": [chosen]})
+
+        assert answer.status_code == 422
+        with translation.override(language):
+            assert str(BeyondThePage()) in Page(answer).text
+    assert everything() == before
+
+
+def test_every_list_of_admin_looks_at_what_it_is_sent():
+    assert [one for one in admin.site._registry.values() if not isinstance(one, CarefulAdmin)] == []
+
+
+def test_a_list_of_two_pages_offers_no_way_to_choose_the_other_one(root, monkeypatch):
+    monkeypatch.setattr(admin.site._registry[Conversation], "list_per_page", 1)
+    make.active_conversation()
+    make.active_conversation()
+
+    page = Page(root.get(reverse("admin:conversations_conversation_changelist")))
+
+    assert page.one("span", class_="action-counter").text == "0 of 1 selected"
+    assert "Select all" not in page.text
+    assert not page.all("span", class_="question hidden")
 
 
 @pytest.mark.parametrize("key", NO_KEYS)
