@@ -193,7 +193,7 @@ class AgentStateChangeAdmin(ReadOnlyAdmin):
     """Who changed which state, when and why: to read."""
 
     list_display = ["agent", "from_state", "to_state", "reason", "changed_by", "by", "shown_at"]
-    list_filter = ["to_state", "changed_by"]
+    list_filter = ["to_state", "changed_by", "at"]
     list_select_related = ["agent", "reason", "by"]
     search_fields = ["agent__username", "agent__first_name", "agent__last_name"]
     search_help_text = _("Name or username of the agent.")

@@ -184,7 +184,10 @@ class AgentStateChange(models.Model):
         ordering = ["-at", "-pk"]
         verbose_name = _("state change")
         verbose_name_plural = _("state changes")
-        indexes = [models.Index(fields=["agent", "-at"], name="state_change_by_agent")]
+        indexes = [
+            models.Index(fields=["agent", "-at"], name="state_change_by_agent"),
+            models.Index(fields=["-at"], name="state_change_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.get_from_state_display()} → {self.get_to_state_display()}"

@@ -8,6 +8,8 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -58,6 +60,25 @@ class ReasonFilter(admin.SimpleListFilter):
         return queryset.filter(system_reason=value)
 
 
+class LeadFilter(admin.SimpleListFilter):
+    """By the agent who leads it, or led it once."""
+
+    title = _("lead")
+    parameter_name = "lead"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Those who work here; of those who left, the one who was asked for."""
+        agents = Agent.objects.filter(Q(is_active=True) | Q(pk=whole_number(self.value())))
+        return [(str(agent.pk), agent.name) for agent in agents.order_by("first_name", "last_name", "username")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
+        """Those in which he has or had that place."""
+        if not self.value():
+            return queryset
+        places = Participant.objects.filter(agent=whole_number(self.value()), role=Role.LEAD)
+        return queryset.filter(pk__in=places.order_by().values("conversation"))
+
+
 class FinishForm(forms.Form):
     """With which reason of their queue conversations are finished."""
 
@@ -87,7 +108,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         "shown_closed",
         "shown_reason",
     ]
-    list_filter = ["state", "queue", ReasonFilter, "is_closed_automatically", "closed_at"]
+    list_filter = ["state", "queue", LeadFilter, ReasonFilter, "is_closed_automatically", "queued_at", "closed_at"]
     list_select_related = ["queue", "closing_reason"]
     list_per_page = 50
     search_fields = ["visitor_name"]
@@ -265,9 +286,10 @@ class AgentWithWorkAdmin(AgentAdmin):
             self.message_user(request, sentence % {"name": obj, "load": load}, messages.WARNING)
 
     @admin.display(description=_("load"), ordering="load")
-    def shown_load(self, agent: Any) -> str:
-        """How many of the places are taken."""
-        return f"{agent.load} / {agent.capacity}"
+    def shown_load(self, agent: Any) -> SafeString:
+        """How many of the places are taken, and the way to the conversations that he leads or led."""
+        talks = reverse("admin:conversations_conversation_changelist")
+        return format_html('<a href="{}?lead={}">{} / {}</a>', talks, agent.pk, agent.load, agent.capacity)
 
     @admin.display(description=_("queues"))
     def shown_queues(self, agent: Agent) -> str:

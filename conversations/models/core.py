@@ -127,7 +127,7 @@ class Conversation(models.Model):
         ordering = ["-pk"]
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
-        permissions = [("supervise_conversation", _("Can step into conversations"))]
+        permissions = [("supervise_conversation", _("Can send back, finish and read all conversations"))]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["visitor"], condition=Q(state__in=OPEN_STATES), name="one_open_conversation_per_visitor"
@@ -170,6 +170,7 @@ class Conversation(models.Model):
                 fields=["queue", "answered_at"], name="conversation_answered", condition=Q(answered_at__isnull=False)
             ),
             models.Index(fields=["-closed_at"], name="conversation_closed"),
+            models.Index(fields=["-queued_at"], name="conversation_queued"),
         ]
 
     def __str__(self) -> str:

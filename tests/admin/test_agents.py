@@ -1,13 +1,17 @@
 """Agents in admin: what the list shows, and the states that a supervisor gives through the actions."""
 
+import datetime as dt
+
 import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from agents.models import AgentStateChange
 from agents.states import AgentState, ChangedBy
+from config.clock import database_now
 from tests import make
 from tests.admin.test_rights import change_url, form_of
+from tests.pages.browsing import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -216,3 +220,33 @@ def test_the_form_leads_to_a_new_password_and_shows_nothing_of_the_one_that_is_s
     assert "Reset password" in page
     assert "algorithm" not in page
     assert lucia.password.split("$")[0] not in page
+
+
+@pytest.mark.parametrize("agents", [2, 20])
+def test_the_list_of_state_changes_is_filtered_by_day_and_asks_as_often_for_many(
+    client, django_assert_num_queries, agents
+):
+    for days in range(agents):
+        at = database_now() - dt.timedelta(days=days * 10)
+        AgentStateChange.objects.create(
+            agent=make.agent(), from_state="idle", to_state="available", changed_by="self", at=at
+        )
+
+    with django_assert_num_queries(7):
+        page = client.get(
+            reverse("admin:agents_agentstatechange_changelist"), {"at__gte": database_now() - dt.timedelta(days=7)}
+        )
+
+    assert [change.at.date() for change in page.context["cl"].result_list] == [database_now().date()]
+
+
+def test_the_load_leads_to_the_conversations_of_the_agent(client):
+    lucia = make.agent("Lucía Marín")
+    talk = make.active_conversation(lead=lucia)
+    make.active_conversation(lead=make.agent("Jonas"))
+
+    page = Page(client.get(reverse(LIST)))
+    link = page.one("a", href=f"{reverse('admin:conversations_conversation_changelist')}?lead={lucia.pk}")
+
+    assert link.text == "1 / 5"
+    assert list(client.get(link["href"]).context["cl"].result_list) == [talk]

@@ -1,11 +1,14 @@
 """Conversations in admin: read as transcripts, repaired through the actions, never edited."""
 
+import datetime as dt
+
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from config.clock import database_now
 from conversations import admin as conversations_admin
 from conversations.models import Conversation
 from conversations.states import EventKind, OfferState, State
@@ -42,7 +45,7 @@ def test_the_list_asks_as_often_for_many_conversations_as_for_few(client, django
     for _ in range(conversations):
         make.closed_conversation(lead=make.agent("Lucía"))
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(reverse(LIST))
 
 
@@ -68,6 +71,34 @@ def test_the_list_is_filtered_by_reasons_of_agents_and_of_the_system(client):
     assert found(client, reason="9" * 30) == []
     assert found(client, is_closed_automatically__exact=1) == [abandoned]
     assert found(client, state__exact="waiting") == []
+
+
+def test_the_list_is_filtered_by_who_leads_or_led(client):
+    lucia, jonas, sofia = make.agent("Lucía Marín"), make.agent("Jonas"), make.agent("Sofía", is_active=False)
+    now_jonas, of_lucia = make.active_conversation(lead=lucia), make.closed_conversation(lead=lucia)
+    now_jonas.participants.update(left_at=database_now())
+    make.participant(now_jonas, jonas)
+    of_sofia = make.active_conversation(lead=sofia, guests=[jonas])
+    make.waiting_conversation()
+
+    assert found(client, lead=lucia.pk) == [of_lucia, now_jonas]
+    assert found(client, lead=jonas.pk) == [now_jonas]
+    assert found(client, lead=sofia.pk) == [of_sofia]
+    assert found(client, lead="x") == found(client, lead=2**62) == []
+    assert names_of_leads(client) == ["Jonas", "Lucía Marín", "Vera"]
+    assert names_of_leads(client, lead=sofia.pk) == ["Jonas", "Lucía Marín", "Sofía", "Vera"]
+
+
+def names_of_leads(client, **values):
+    filters = client.get(reverse(LIST), values).context["cl"].filter_specs
+    return [name for _pk, name in next(one for one in filters if one.title == "lead").lookup_choices]
+
+
+def test_the_list_is_filtered_by_the_day_of_queuing(client):
+    make.closed_conversation(queued_at=database_now() - dt.timedelta(days=40))
+    today = make.waiting_conversation()
+
+    assert found(client, queued_at__gte=database_now() - dt.timedelta(days=7)) == [today]
 
 
 def test_the_search_takes_a_name_an_address_a_number_or_words(client):

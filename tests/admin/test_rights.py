@@ -1,9 +1,14 @@
 """Who may enter admin, what a supervisor may do there, and what he can never give himself."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.urls import reverse
 
+from conversations.models import Conversation
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -268,3 +273,15 @@ def test_ones_own_new_password_leaves_the_state_alone(client, monkeypatch):
 
     assert response.status_code == 302
     assert saved == [{"update_fields": ["password"]}]
+
+
+def test_the_right_to_supervise_says_what_it_gives_where_it_was_there_before():
+    make.supervisors()
+    migration = import_module("conversations.migrations.0007_what_supervising_gives")
+    rights = Permission.objects.filter(codename="supervise_conversation")
+    assert [right.name for right in rights] == [str(Conversation._meta.permissions[0][1])]
+    rights.update(name=migration.OLD)
+
+    migration.rename(apps, connection.schema_editor())
+
+    assert [right.name for right in rights.all()] == ["Can send back, finish and read all conversations"]
