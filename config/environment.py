@@ -144,7 +144,9 @@ class Environment:
         """Where files lie: a folder, or an S3-compatible bucket when FILES_BUCKET names one."""
         bucket = self.text("FILES_BUCKET")
         if not bucket:
-            return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+            # The portal alone reads what people send. Static files keep the modes of Django: the web server reads them.
+            modes = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+            return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": modes}
         options: dict[str, object] = {"bucket_name": bucket, "default_acl": "private", "querystring_auth": True}
         for option, name in (
             ("endpoint_url", "FILES_ENDPOINT"),

@@ -33,6 +33,19 @@ def send(client, url, name="order.pdf", content=samples.PDF, field="file"):
     return client.post(url, {field: upload(name, content)}, headers=JSON)
 
 
+@pytest.mark.parametrize("kept_in_memory", [0, 2**20])
+def test_what_is_stored_is_readable_by_the_portals_own_account_alone(stored, own_folder, settings, kept_in_memory):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = kept_in_memory
+
+    send(visitor_of(make.waiting_conversation()), CHAT, "order.png", samples.picture())
+
+    modes = {path.relative_to(own_folder): path.stat().st_mode & 0o777 for path in own_folder.rglob("*")}
+    assert len(stored()) == 2, "unknown: no thumbnail was stored beside the file"
+    assert own_folder.stat().st_mode & 0o777 == 0o700
+    assert {mode for path, mode in modes.items() if (own_folder / path).is_file()} == {0o600}
+    assert {mode for path, mode in modes.items() if (own_folder / path).is_dir()} <= {0o700}
+
+
 def test_a_visitor_uploads_and_learns_the_handle(stored):
     conversation = make.waiting_conversation()
 
