@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from agents import actions as doors
 from agents.forms import AgentForm, AgentPasswordForm, IdleForm, NewAgentForm
 from agents.models import Agent, AgentStateChange, IdleReason
+from agents.requests import agent_of
 from config.admin_input import CarefulAdmin
 from config.admin_parts import ReadOnlyAdmin, RetiredNotDeletedAdmin, ask, do_each, moment
 from config.refusal import Refused
@@ -98,7 +99,7 @@ class AgentAdmin(CarefulAdmin, UserAdmin):  # type: ignore[type-arg]
     def _end_sessions(self, request: HttpRequest, agent: Agent) -> None:
         """Who may no longer sign in is signed out as well; who is Offline is left as he is."""
         try:
-            doors.sign_out(agent.pk, by=request.user)  # type: ignore[arg-type]
+            doors.sign_out(agent.pk, by=agent_of(request))
         except Refused:
             return
         self.message_user(request, gettext("%s is signed out.") % agent, messages.INFO)
@@ -129,7 +130,7 @@ class AgentAdmin(CarefulAdmin, UserAdmin):  # type: ignore[type-arg]
         """The agents take offers from now on."""
 
         def available(agent: Agent) -> None:
-            doors.become_available(self._editable(request, agent), by=request.user)  # type: ignore[arg-type]
+            doors.become_available(self._editable(request, agent), by=agent_of(request))
 
         do_each(self, request, queryset, available, gettext("%d made Available."))
 
@@ -144,7 +145,7 @@ class AgentAdmin(CarefulAdmin, UserAdmin):  # type: ignore[type-arg]
         reason_id = reason.pk if reason else None
 
         def idle(agent: Agent) -> None:
-            doors.become_idle(self._editable(request, agent), reason_id, by=request.user)  # type: ignore[arg-type]
+            doors.become_idle(self._editable(request, agent), reason_id, by=agent_of(request))
 
         do_each(self, request, queryset, idle, gettext("%d made Idle."))
         return None
@@ -154,7 +155,7 @@ class AgentAdmin(CarefulAdmin, UserAdmin):  # type: ignore[type-arg]
         """The agents are Offline at once; what they had is handed on."""
 
         def out(agent: Agent) -> None:
-            doors.sign_out(self._editable(request, agent), by=request.user)  # type: ignore[arg-type]
+            doors.sign_out(self._editable(request, agent), by=agent_of(request))
 
         do_each(self, request, queryset, out, gettext("%d signed out."))
 

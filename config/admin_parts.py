@@ -35,15 +35,6 @@ def moment(at: Any) -> str | SafeString:
     return format_html('<time datetime="{}" data-moment="minute">{} UTC</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
 
 
-def duration(seconds: float | None) -> str:
-    """A duration as people read it on the floor: 4:40, or 1:02:03 from an hour on."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 class LatestPaginator(Paginator):  # type: ignore[type-arg]
     """Counts and shows the latest rows only, so that a list costs the same whatever the history."""
 

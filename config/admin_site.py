@@ -18,8 +18,7 @@ from agents.forms import OwnPasswordForm
 from agents.models import Agent
 from agents.states import AgentState
 from config.admin_input import check_address
-from config.admin_parts import duration
-from config.clock import database_now
+from config.clock import database_now, duration
 from conversations.models import Conversation
 from conversations.states import State
 from conversations.views.desk import sign_out

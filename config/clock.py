@@ -1,4 +1,8 @@
-"""The database's clock: every time and deadline is taken from it, so servers with wrong clocks agree."""
+"""
+The database's clock: every time and deadline is taken from it, so servers with wrong clocks agree.
+
+And how a time that has passed reads.
+"""
 
 import datetime as dt
 
@@ -19,3 +23,12 @@ def database_now() -> dt.datetime:
         return dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
     moment: dt.datetime = now
     return moment.astimezone(dt.UTC)
+
+
+def duration(seconds: float | None, *, unknown: str = "–") -> str:
+    """A duration as people read it: 0:38, 4:40, or 1:02:03 from an hour on."""
+    if seconds is None:
+        return unknown
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

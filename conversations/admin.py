@@ -16,7 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.admin import AgentAdmin
 from agents.models import Agent
-from config.admin_parts import ReadOnlyAdmin, ask, do_each, duration, moment
+from agents.requests import agent_of
+from config.admin_parts import ReadOnlyAdmin, ask, do_each, moment
+from config.clock import duration
 from config.numbers import whole_number
 from conversations import admin_files as admin_files  # registers its own models
 from conversations import admin_texts as admin_texts  # registers its own models
@@ -197,7 +199,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         """Active conversations wait again, at their first queuing moment."""
 
         def send(conversation: Conversation) -> None:
-            transfers.send_back(conversation.pk, by=request.user)  # type: ignore[arg-type]
+            transfers.send_back(conversation.pk, by=agent_of(request))
 
         do_each(self, request, queryset, send, gettext("%d sent back."))
 
@@ -218,7 +220,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         reason_id, note = form.cleaned_data["reason"].pk, form.cleaned_data["note"]
 
         def close(conversation: Conversation) -> None:
-            closing.finish_by_supervisor(conversation.pk, reason_id, by=request.user, note=note)  # type: ignore[arg-type]
+            closing.finish_by_supervisor(conversation.pk, reason_id, by=agent_of(request), note=note)
 
         do_each(self, request, queryset, close, gettext("%d finished."))
         return None

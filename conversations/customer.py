@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from config.clock import duration
 from conversations.access import earlier_of
 from conversations.devices import device_of
 from conversations.models import Conversation
@@ -15,12 +16,11 @@ NO_CUSTOMER: Context = {"conversation": None, "waited": "", "earlier": []}
 
 def customer_context(conversation: Conversation) -> Context:
     """The context of the Customer region."""
-    waited = conversation.waited_seconds()
     return {
         "conversation": conversation,
         "device": device_of(conversation.user_agent),
         "is_page_a_link": is_web_address(conversation.page_address),
-        "waited": "" if waited is None else minutes(waited),
+        "waited": duration(conversation.waited_seconds(), unknown=""),
         **earlier_context(conversation),
     }
 
@@ -53,13 +53,6 @@ def is_web_address(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
-
-
-def minutes(seconds: int) -> str:
-    """0:38, 12:04, 1:02:03."""
-    rest, second = divmod(seconds, 60)
-    hour, minute = divmod(rest, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
 def foreign_page(address: str, own_host: str) -> str:

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 
 from agents.requests import agent_of, sign_in_required
 from agents.states import AgentState
-from config.clock import database_now
+from config.clock import database_now, duration
 from conversations.access import participation_of
-from conversations.customer import NO_CUSTOMER, earlier_context, minutes
+from conversations.customer import NO_CUSTOMER, earlier_context
 from conversations.fragments import desk_context, load_desk
 from conversations.reports import Day, Figures, figures
 from conversations.search import SearchForm, search
@@ -67,11 +67,11 @@ def _day_context(day: Figures) -> dict[str, Any]:
     passed = sum(day.state_seconds.values()) or 1
     return {
         "figures": day,
-        "handle_time": "" if day.handle_seconds is None else minutes(day.handle_seconds),
-        "first_response": "" if day.first_response_seconds is None else minutes(day.first_response_seconds),
+        "handle_time": duration(day.handle_seconds, unknown=""),
+        "first_response": duration(day.first_response_seconds, unknown=""),
         "offers": [(OFFERS[OfferState(state)], number) for state, number in day.offers.items()],
         "states": [
-            {"state": state, "label": state.label, "seconds": seconds, "time": minutes(seconds), "all": passed}
+            {"state": state, "label": state.label, "seconds": seconds, "time": duration(seconds), "all": passed}
             for state in STATES
             for seconds in [day.state_seconds[state]]
         ],

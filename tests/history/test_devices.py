@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from conversations.customer import foreign_page, is_web_address, minutes
+from conversations.customer import foreign_page, is_web_address
 from conversations.devices import device_of
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0"
@@ -65,7 +65,3 @@ def test_another_page_is_kept_as_it_is(address):
 def test_only_a_web_address_may_be_a_link(address):
     assert not is_web_address(address)
     assert is_web_address("https://shop.example.com/orders/1")
-
-
-def test_seconds_read_as_minutes_and_hours():
-    assert [minutes(seconds) for seconds in (0, 38, 724, 3723)] == ["0:00", "0:38", "12:04", "1:02:03"]
