@@ -132,18 +132,6 @@ def miss(offer_id: int) -> bool:
     return True
 
 
-@transaction.atomic
-def withdraw(offer_id: int) -> bool:
-    """Take a pending offer back; answers whether there was one."""
-    conversation = Conversation.objects.lock(offers=offer_id)
-    offer = conversation.offers.get(pk=offer_id)
-    if offer.state != OfferState.PENDING:
-        return False
-    settle(offer, OfferState.WITHDRAWN, at=database_now())
-    touch(conversation)
-    return True
-
-
 def withdraw_of(conversation: Conversation, *, at: dt.datetime) -> None:
     """
     Take back the pending offer of a conversation that is moving on. The caller holds its lock.

@@ -4,9 +4,10 @@ import datetime as dt
 
 import pytest
 
+from agents import actions as agent_actions
 from agents.states import AgentState, ChangedBy
 from config.clock import database_now
-from conversations.actions import closing, offers
+from conversations.actions import closing, offers, presence
 from conversations.errors import AgentFull, AgentNotAvailable, Gone, MustNotDecline, NotNow, OfferGone, OfferPending
 from conversations.load import load_of
 from conversations.states import EventKind, MessageKind, OfferKind, OfferState, Role, State
@@ -343,8 +344,9 @@ def test_an_agent_who_is_not_available_any_more_is_not_blamed_for_missing(state)
 def test_a_withdrawn_offer_frees_its_place():
     lucia = make.agent("Lucía")
     offer = make.offer(to=lucia)
+    agent_actions.become_idle(lucia.pk, None, by=lucia)
 
-    assert offers.withdraw(offer.pk)
+    assert presence.withdraw_from_unavailable(lucia.pk)
 
     assert fresh(offer).state == OfferState.WITHDRAWN
     assert fresh(offer).settled_at is not None
@@ -353,10 +355,11 @@ def test_a_withdrawn_offer_frees_its_place():
 
 @pytest.mark.parametrize("state", SETTLED)
 def test_a_settled_offer_is_not_withdrawn(state):
-    offer = make.offer(to=make.agent("Lucía"), state=state)
+    lucia = make.agent("Lucía", state=AgentState.IDLE)
+    make.offer(to=lucia, state=state)
 
     with nothing_changes():
-        assert not offers.withdraw(offer.pk)
+        presence.withdraw_from_unavailable(lucia.pk)
 
 
 def test_an_offer_that_was_answered_in_this_moment_keeps_that_ending():

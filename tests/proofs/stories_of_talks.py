@@ -197,13 +197,6 @@ def miss_transfer(world):
     assert offers.miss(offer.pk)
 
 
-@story(offers.withdraw)
-def withdraw(world):
-    offer = world.offered()
-    yield
-    assert offers.withdraw(offer.pk)
-
-
 @story(offers.tell_sender)
 def tell_sender(world):
     offer = world.transfer()

@@ -150,7 +150,7 @@ def test_a_place_that_was_taken_in_between_is_another_one():
     make.waiting_conversation(queue=queue)
     looker_on.look(make.ago(0))
     for _ in range(2):
-        offers.withdraw(make.offer(to=lucia, conversation=make.waiting_conversation(queue=make.queue())).pk)
+        offers.decline(make.offer(to=lucia, conversation=make.waiting_conversation(queue=make.queue())).pk, by=lucia)
 
     assert looker_on.look(make.ago(-1)) == 0
 

@@ -3,9 +3,11 @@
 import pytest
 from django.db import models, transaction
 
+from agents import actions as agent_actions
 from agents.models import Agent
 from agents.states import AgentState
-from conversations.actions import closing, offers, routing
+from config.refusal import Refused
+from conversations.actions import closing, offers, presence, routing
 from conversations.errors import AgentFull, AlreadyEnded, OfferGone
 from conversations.load import load_of
 from conversations.models import Conversation, Offer, Participant
@@ -60,17 +62,18 @@ def test_accept_against_decline():
         assert ended_once(offer)
 
 
-def test_accept_against_withdraw():
+def test_accept_against_an_agent_who_becomes_idle_in_another_tab():
     for _ in range(ROUNDS):
         offer = make.offer()
 
-        accepted, is_withdrawn = at_once(
-            lambda offer=offer: offers.accept(offer.pk, by=offer.agent),
-            lambda offer=offer: offers.withdraw(offer.pk),
-        )
+        def becomes_idle(lucia=offer.agent):
+            agent_actions.become_idle(lucia.pk, None, by=lucia)
+            return presence.withdraw_from_unavailable(lucia.pk)
 
-        assert isinstance(accepted, OfferGone) == is_withdrawn
+        accepted, _looked = at_once(lambda offer=offer: offers.accept(offer.pk, by=offer.agent), becomes_idle)
+
         assert ended_once(offer)
+        assert isinstance(accepted, Refused) == (offer.state == OfferState.WITHDRAWN)
 
 
 @pytest.mark.parametrize("answer", [offers.accept, offers.decline])
