@@ -7,7 +7,7 @@ from django.utils.datastructures import MultiValueDict
 
 LOOKS = ("__getitem__", "__contains__", "get", "getlist")
 # The page of a refusal gives back what was written, wherever it was sent.
-KEPT = {"text"}
+KEPT = {"text", "question"}
 
 
 class Fields:
