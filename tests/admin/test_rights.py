@@ -277,7 +277,7 @@ def test_ones_own_new_password_leaves_the_state_alone(client, monkeypatch):
 
 def test_the_right_to_supervise_says_what_it_gives_where_it_was_there_before():
     make.supervisors()
-    migration = import_module("conversations.migrations.0007_what_supervising_gives")
+    migration = import_module("conversations.migrations.0008_what_supervising_gives")
     rights = Permission.objects.filter(codename="supervise_conversation")
     assert [right.name for right in rights] == [str(Conversation._meta.permissions[0][1])]
     rights.update(name=migration.OLD)

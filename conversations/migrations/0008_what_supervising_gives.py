@@ -20,7 +20,7 @@ def name_right(apps, alias, name):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("conversations", "0006_file_types")]
+    dependencies = [("conversations", "0007_indexes_that_sqlite_takes")]
 
     operations = [
         migrations.AlterModelOptions(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0003_the_databases_clock'),
+        ('agents', '0002_sounds'),
     ]
 
     operations = [

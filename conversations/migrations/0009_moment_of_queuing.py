@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0007_what_supervising_gives'),
+        ('conversations', '0008_what_supervising_gives'),
         ('queues', '0001_initial'),
     ]
 
