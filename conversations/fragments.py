@@ -23,6 +23,7 @@ from conversations.states import MessageKind, OfferState, Party, Role, State
 from conversations.thread import Audience, last_page, rendered
 
 PREVIEW_LINES = 5
+DESK_PARTS = ("state", "rona", "tasks", "requests")
 
 Context = dict[str, Any]
 
@@ -254,7 +255,7 @@ def _last_missed(agent: Agent) -> Offer | None:
 
 
 def desk_context(desk: Desk, open_id: int | None) -> Context:
-    """The context of the desk's own fragments: state, tasks and requests."""
+    """The context of the desk's own fragments, DESK_PARTS."""
     tasks = [task.opened(task.conversation_id == open_id) for task in desk.tasks.values()]
     return {
         "agent": desk.agent,
@@ -369,7 +370,7 @@ def draw_desk(desk: Desk, open_id: int | None, language: str) -> dict[str, str]:
     """The desk's own fragments by name."""
     with translation.override(language):
         context = desk_context(desk, open_id)
-    return {name: draw(f"desk/_{name}.html", context, language) for name in ("state", "tasks", "requests")}
+    return {name: draw(f"desk/_{name}.html", context, language) for name in DESK_PARTS}
 
 
 def draw_conversation(place: Participant, language: str) -> dict[str, str]:

@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from agents.models import Agent
+from agents.states import AgentState
+from conversations.states import OfferKind, OfferState
 from tests import make
 from tests.browser import people
 
@@ -16,6 +18,24 @@ CUT_OFF = """() => {
   const cut = all.filter((one) => one.offsetWidth && edge(one) > edge(one.closest("fieldset")));
   return cut.map((one) => one.id || one.textContent);
 }"""
+
+# What of the notice about a missed request lies outside it, or under what stands below.
+NOTICE_CUT_OFF = """() => {
+  const box = (one) => one.getBoundingClientRect();
+  const notice = document.getElementById("rona-notice");
+  const [top, bottom] = [box(notice).top, box(notice).bottom];
+  const cut = [...notice.children].filter((one) => box(one).top < top || box(one).bottom > bottom);
+  const below = [...document.querySelectorAll(".tasks, .conversation")].filter((one) => box(one).top < bottom);
+  const wide = [...notice.children].filter((one) => box(one).right > innerWidth || one.scrollWidth > one.clientWidth);
+  return [...cut, ...below, ...wide].map((one) => one.outerHTML.slice(0, 80));
+}"""
+# What of a request's head reaches beyond the request.
+HEAD_CUT_OFF = """() => {
+  const edge = (one) => one.getBoundingClientRect().right;
+  const offer = document.querySelector(".offer");
+  return [...offer.querySelectorAll("header *")].filter((one) => edge(one) > edge(offer)).map((one) => one.className);
+}"""
+LONG_QUEUE = "Reklamationen-und-Rücksendungen-Großkunden-Deutschland-Süd"
 
 # Read at one moment: the panel is drawn anew when the page connects.
 BUTTON_BESIDE_NAME = """() => {
@@ -78,3 +98,31 @@ def test_on_a_phone_no_form_of_admin_is_cut_off(transactional_db, person, addres
     page.goto(f"/admin/{address}/")
 
     assert page.evaluate(CUT_OFF) == []
+
+
+@pytest.mark.parametrize("viewport", [PHONE, WIDE], ids=["phone", "wide"])
+def test_a_queue_with_a_long_name_does_not_break_its_request(orders, person, viewport):
+    page = people.become_available(people.sign_in(person(viewport=viewport), "lucia"))
+    lucia, jonas = Agent.objects.get(username="lucia"), make.agent("Jonas Brandt")
+    talk = make.active_conversation(lead=jonas, queue=make.queue(LONG_QUEUE))
+    make.offer(to=lucia, conversation=talk, kind=OfferKind.TRANSFER, made_by=jonas)
+    page.reload()
+    expect(people.requests(page).get_by_role("button", name="Accept")).to_be_visible()
+
+    assert page.evaluate(HEAD_CUT_OFF) == []
+
+
+@pytest.mark.parametrize("visitor", ["Ana Pereira", "Hohenfels-" * 8], ids=["short", "long"])
+@pytest.mark.parametrize("width", [390, 660, 1000, 1440])
+def test_the_notice_about_a_missed_request_has_room_for_all_it_says(orders, person, width, visitor):
+    page = people.sign_in(person(viewport={"width": width, "height": 844}), "lucia")
+    jonas = make.agent("Maximiliane Hohenfels-Bartholomäus")
+    talk = make.active_conversation(lead=jonas, queue=orders, visitor_name=visitor)
+    Agent.objects.filter(username="lucia").update(state=AgentState.RONA, language="es")
+    lucia = Agent.objects.get(username="lucia")
+    make.offer(to=lucia, conversation=talk, kind=OfferKind.TRANSFER, made_by=jonas, state=OfferState.MISSED)
+
+    page.goto("/desk/")
+
+    expect(page.locator("#become-available")).to_be_in_viewport()
+    assert page.evaluate(NOTICE_CUT_OFF) == []

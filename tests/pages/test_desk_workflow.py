@@ -239,7 +239,7 @@ def test_polling_sends_the_whole_desk_and_the_missing_lines(desk, lucia):
     assert Page(frames[0]["html"]).numbers() == [2]
     ids = {e["id"] for e in Page(frames[2]["html"]).all(hx_swap_oob="true")}
     assert ids == {
-        "state", "tasks", "requests", "customer", f"panel-{conversation.pk}", f"composer-{conversation.pk}",
+        "state", "rona", "tasks", "requests", "customer", f"panel-{conversation.pk}", f"composer-{conversation.pk}",
     }  # fmt: skip
 
 

@@ -236,7 +236,7 @@ class Screen(Page):
 class DeskScreen(Screen):
     """An agent's desk, with a conversation open or without."""
 
-    parts = ("state", "tasks", "requests", "conversation", "customer")
+    parts = ("state", "rona", "tasks", "requests", "conversation", "customer")
 
     def __init__(self, server, cookie, conversation=None):
         super().__init__(server, cookie, f"/desk/conversations/{conversation}/" if conversation else "/desk/")
