@@ -126,3 +126,13 @@ def test_the_notice_about_a_missed_request_has_room_for_all_it_says(orders, pers
 
     expect(page.locator("#become-available")).to_be_in_viewport()
     assert page.evaluate(NOTICE_CUT_OFF) == []
+
+
+def test_on_a_small_tablet_every_button_of_the_panel_is_in_sight(orders, person):
+    page = people.sign_in(person(viewport={"width": 660, "height": 844}), "lucia")
+    Agent.objects.filter(username="lucia").update(language="es")
+    talk = make.active_conversation(lead=Agent.objects.get(username="lucia"), queue=orders)
+
+    page.goto(f"/desk/conversations/{talk.pk}/")
+
+    expect(page.locator(".panel .controls").get_by_role("button").last).to_be_in_viewport(ratio=1)
