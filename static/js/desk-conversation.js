@@ -2,8 +2,10 @@
 
 import { startAttaching } from "./attach.js";
 import { openComposer } from "./composer.js";
+import { boxWent } from "./desk-late-keys.js";
 import { startNote } from "./desk-note.js";
 import { startTemplates } from "./desk-templates.js";
+import { draftName, readDraft } from "./drafts.js";
 import { startEmoji } from "./emoji.js";
 import { createReceipts, isInFront } from "./marks.js";
 import { startParameters } from "./parameters.js";
@@ -15,7 +17,7 @@ const TOOLS = [startAttaching, startEmoji, startTemplates, startParameters, star
 class OpenConversation {
   #options;
   #thread = null;
-  #form = null;
+  #form; // not looked for yet
   #composer = null;
   #receipts = null;
 
@@ -31,6 +33,11 @@ class OpenConversation {
   /** The last number shown. */
   get last() {
     return this.#thread?.last ?? 0;
+  }
+
+  /** What is written here and not sent: in the box, or, when there is none, as the box kept it. */
+  get unsent() {
+    return this.#composer?.text ?? readDraft(draftName(this.#options.scope, this.id)).text;
   }
 
   /** Whether the agent has the end of the thread before his eyes. */
@@ -65,6 +72,7 @@ class OpenConversation {
   settle() {
     const form = this.element.querySelector("[data-composer]");
     if (form === this.#form) return;
+    if (!form) this.#showUnsent();
     this.#form = form;
     const onTyping = createTyping(() => this.#options.send({ do: "typing", conversation: Number(this.id) }));
     const onSend = () => this.#thread.toEnd();
@@ -93,6 +101,15 @@ class OpenConversation {
     this.#receipts = null;
     this.#thread?.close();
     this.#thread = null;
+  }
+
+  /** Nobody can write here any more, maybe in the middle of a sentence: it can still be copied. */
+  #showUnsent() {
+    if (this.#composer) boxWent();
+    const place = this.element.querySelector("[data-unsent]");
+    if (!place || !this.unsent.trim()) return;
+    place.querySelector("textarea").value = this.unsent;
+    place.hidden = false;
   }
 
   #openThread(list) {

@@ -1,13 +1,16 @@
 /** Going from conversation to conversation without leaving the page: links, back and forward, and what is gone. */
 
 import { partingWords } from "./desk-asking.js";
+import { boxWent } from "./desk-late-keys.js";
 import { bringHome } from "./desk-layers.js";
+import { tellUnsent } from "./desk-unsent.js";
 import { say, words } from "./desk-words.js";
 import { dropNoticesAbout, showNotice } from "./notices.js";
 
 const desk = document.getElementById("desk");
 const visits = new WeakMap();
 let visit = 0;
+let latest = null;
 let finishing = "";
 
 function put(id, element) {
@@ -38,7 +41,10 @@ function going({ detail: { elt, target, xhr } }) {
   target.addEventListener("htmx:beforeSwap", arriving); // not on the body: by then the target may be out of the page
   if (target.id === "found" || elt.matches("[data-shortcut='end']")) return; // goes nowhere
   visits.set(xhr, ++visit);
+  latest = xhr;
 }
+
+const isGoing = () => latest !== null && ![XMLHttpRequest.UNSENT, XMLHttpRequest.DONE].includes(latest.readyState);
 
 /** Show what was asked for last, wherever the middle of the desk is by now, and nothing else: neither it nor its address. */
 function arriving({ detail }) {
@@ -104,13 +110,20 @@ export function leaveWhatIsGone(current) {
   }
   if (!current.wasListed) return false; // just accepted: its row is on the way
   const parting = partingWords(current);
-  const hadFocus = current.element.contains(document.activeElement) || document.activeElement === document.body;
+  const focused = document.activeElement;
+  const hadFocus = current.element.contains(focused) || focused === document.body;
+  const isWriting = hadFocus && focused.matches("textarea");
+  boxWent();
   showNothing();
   history.replaceState({ htmx: true }, "", desk.dataset.home);
   if (finishing === current.id) say(words("finished", { name: current.name }));
-  else showNotice(parting || words("gone", { name: current.name }), "info", current.id);
+  else {
+    showNotice(parting || words("gone", { name: current.name }), "info", current.id);
+    tellUnsent(current);
+  }
   const next = document.querySelector("a.task");
-  if (parting && next && !document.querySelector("dialog[open]")) next.click();
+  // Whoever writes would write on in the next one's box.
+  if (parting && next && !isWriting && !isGoing() && !document.querySelector("dialog[open]")) next.click();
   else if (hadFocus) document.getElementById("conversation").focus();
   return true;
 }

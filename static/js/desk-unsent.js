@@ -16,6 +16,12 @@ export function tellFailed(entry, outbox) {
   notice?.addEventListener("closed", () => isTask(conversation) || outbox.discard(key));
 }
 
+/** A conversation left the desk with a message in its box. */
+export function tellUnsent({ id, name, unsent }) {
+  const text = unsent.trim();
+  if (text) showNotice(words("unsentThere", { name, text }), "error", id);
+}
+
 /** What was refused in conversations that are not at this desk any more. */
 export function tellLeftFailed(outbox) {
   for (const entry of outbox.failed) {

@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from agents.models import Agent
-from conversations.actions import transfers
-from conversations.models import Conversation
+from conversations.actions import closing, offers, transfers
+from conversations.models import Conversation, Offer
+from conversations.states import OfferKind
+from queues.models import Queue
 from tests import make
 from tests.browser import people
 
@@ -26,6 +28,14 @@ def desk(transactional_db, person):
     return desk
 
 
+def lucia():
+    return Agent.objects.get(username="lucia")
+
+
+def talk_with(name):
+    return Conversation.objects.get(visitor_name=name)
+
+
 def row(desk, name):
     return desk.get_by_role("region", name="Tasks").get_by_role("link", name=re.compile(name))
 
@@ -36,8 +46,7 @@ def notice(desk, text):
 
 def takes_away(name):
     """The conversation goes to another queue, by the agent himself in another place."""
-    talk = Conversation.objects.get(visitor_name=name)
-    transfers.to_queue(talk.pk, make.queue("Logistics").pk, by=Agent.objects.get(username="lucia"))
+    transfers.to_queue(talk_with(name).pk, make.queue("Logistics").pk, by=lucia())
 
 
 @pytest.fixture
@@ -106,3 +115,101 @@ def test_what_was_refused_is_told_when_its_conversation_leaves(desk, refused):
     takes_away("Bruno Costa")
 
     expect(notice(desk, "Not sent: “Well, darn!” That word is restricted.")).to_be_visible()
+
+
+WRITTEN = "Your card ends in 12"
+
+
+def writes_until(desk, is_true, what):
+    """Write on, a key at a time, as whoever looks at his words and not at the page."""
+
+    def writes():
+        desk.keyboard.type("3")
+        return is_true()
+
+    people.until(desk, writes, what)
+
+
+def is_taken_over():
+    """Jonas accepts what he was asked for."""
+    offers.accept(Offer.objects.get(kind=OfferKind.TRANSFER).pk, by=Agent.objects.get(username="jonas"))
+
+
+@pytest.fixture
+def asked(desk):
+    """Lucía asked Jonas to take over the talk with Bruno, and writes on in it."""
+    jonas = make.agent("Jonas Brandt", queues=[make.queue("Logistics")])
+    transfers.to_agent(talk_with("Bruno Costa").pk, jonas.pk, by=lucia())
+    expect(desk.get_by_text("Transfer requested")).to_be_visible()
+    people.reply_box(desk, "Bruno Costa").focus()
+    desk.keyboard.type(WRITTEN)
+    return desk
+
+
+@pytest.mark.parametrize("way", ["taken over", "gone"])
+def test_who_writes_while_the_conversation_leaves_reaches_no_other_customer_and_loses_no_word(asked, way):
+    desk, box = asked, people.reply_box(asked, "Bruno Costa")
+    if way == "taken over":
+        is_taken_over()
+    else:
+        transfers.cancel(talk_with("Bruno Costa").pk, by=lucia())
+        asks = desk.get_by_text("Transfer requested")
+        writes_until(desk, lambda: not asks.count(), "The request is taken back.")
+        takes_away("Bruno Costa")
+    writes_until(desk, lambda: not box.count(), "The conversation leaves.")
+    desk.keyboard.type("j?4")
+    desk.keyboard.press("Enter")
+
+    expect(notice(desk, f"You had not sent this yet in the conversation with Bruno Costa: “{WRITTEN}3")).to_be_visible()
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    expect(desk.get_by_role("dialog")).to_have_count(0)
+    desk.keyboard.press("Alt+j")
+    expect(people.reply_box(desk, "Ana Pereira")).to_be_focused()
+    desk.keyboard.type("Hello")
+    expect(people.reply_box(desk, "Ana Pereira")).to_have_value("Hello")
+
+
+def test_who_does_not_write_goes_on_with_the_next_conversation(asked):
+    asked.get_by_role("button", name="Cancel transfer").focus()
+
+    is_taken_over()
+
+    expect(asked.get_by_text("Jonas Brandt has taken over the conversation with Bruno Costa.")).to_be_visible()
+    expect(people.reply_box(asked, "Ana Pereira")).to_be_visible()
+    expect(notice(asked, f"“{WRITTEN}”")).to_be_visible()
+
+
+def test_what_was_clicked_is_next_when_the_conversation_leaves(asked):
+    make.active_conversation(lead=lucia(), queue=Queue.objects.get(name="Orders"), visitor_name="Carla Ruiz")
+    held = []
+    asked.route(re.compile(r"/desk/conversations/\d+/$"), lambda route: held.append((route, route.fetch())))
+    row(asked, "Carla Ruiz").click()
+    people.until(asked, lambda: held, "The click is answered.")
+    is_taken_over()
+    expect(asked.get_by_text("Jonas Brandt has taken over the conversation with Bruno Costa.")).to_be_visible()
+
+    route, response = held[0]
+    route.fulfill(response=response)
+
+    expect(people.reply_box(asked, "Carla Ruiz")).to_be_visible()
+
+
+def test_what_is_being_written_when_the_conversation_ends_can_be_copied(desk):
+    people.reply_box(desk, "Bruno Costa").focus()
+    desk.keyboard.type(WRITTEN)
+    closing.end(talk_with("Bruno Costa").pk, by=lucia())
+    dialog = people.closing_dialog(desk)
+    writes_until(desk, dialog.is_visible, "The closing reasons open.")
+    desk.keyboard.type("re")
+    desk.keyboard.press("Enter")
+
+    expect(dialog.get_by_role("combobox")).to_have_value("")
+    desk.keyboard.press("Escape")
+    kept = desk.get_by_label("What you wrote, to copy:")
+    expect(kept).to_have_value(re.compile(f"^{WRITTEN}3+$"))
+    row(desk, "Ana Pereira").click()
+    expect(people.reply_box(desk, "Ana Pereira")).to_be_visible()
+    row(desk, "Bruno Costa").click()
+    expect(dialog).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(kept).to_have_value(re.compile(f"^{WRITTEN}3+$"))
