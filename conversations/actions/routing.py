@@ -48,19 +48,24 @@ def route(most: int | None = None) -> int:
     """
     Offer waiting conversations until no free place and waiting conversation of one queue are left, or to so many.
 
-    Any number of processes may route at once: each serves the queues that no other one serves in this moment. What it
-    passes over for that it looks for once more, and then waits for its turn: two who met at each other's queues would
-    leave a place free. Answers how many were offered.
+    Any number of processes may route at once: each serves the queues that no other one serves in this moment, and
+    leaves the members of those to it. Who found nobody for that looks once more, and waits for his turn: two who met at
+    each other's queues would leave a place free. Answers how many were offered.
     """
-    made, passed = _serve_lines(most)
-    if passed and made != most:
+    made, has_left_some = _serve_lines(most)
+    if has_left_some and made != most:
         made += _serve_lines(None if most is None else most - made, is_patient=True)[0]
     return made
 
 
-def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, list[int]]:
-    """Serve all lines, whoever stands first of all first; answers how many were offered, and the queues passed over."""
+def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, bool]:
+    """
+    Serve all lines, whoever stands first of all first.
+
+    Answers how many were offered, and whether somebody found nobody, maybe because they were left to other routers.
+    """
     made = 0
+    has_left_some = False
     passed: list[int] = []
     tries: Counter[int] = Counter()
     lines = _lines()
@@ -81,11 +86,12 @@ def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, li
                 continue
         else:
             if not is_made:
+                has_left_some |= bool(passed)
                 continue  # there is nobody to ask for whoever stands first
             made += 1
         if (head := _head_of(queue_id)) is not None:
             heapq.heappush(lines, (head, queue_id))
-    return made, passed
+    return made, has_left_some
 
 
 def offer_next(queue_id: int) -> bool:

@@ -204,9 +204,11 @@ def test_a_line_that_another_router_serves_keeps_nobody_else_from_work():
 
 
 @pytest.mark.only_on("postgresql")
-def test_a_router_waits_for_its_turn_at_a_line_when_nothing_else_is_left_to_do(monkeypatch):
-    queue = make.queue(members=[make.agent("Lucía", capacity=1)])
-    waiting = make.waiting_conversation(queue=queue)
+def test_a_router_that_left_somebody_to_another_looks_again_when_that_one_is_done(monkeypatch):
+    first, second = make.queue("First"), make.queue("Second")
+    make.agent("Lucía", queues=[first, second], capacity=1)
+    early = make.waiting_conversation(queue=first, waited_seconds=60)
+    late = make.waiting_conversation(queue=second)
     lock_line = routing._lock_line
 
     def route(may_let_go):
@@ -218,6 +220,17 @@ def test_a_router_waits_for_its_turn_at_a_line_when_nothing_else_is_left_to_do(m
         monkeypatch.setattr(routing, "_lock_line", lock)
         return routing.route()
 
-    assert while_another_serves(queue, route) == 1
+    assert while_another_serves(first, route) == 1
 
-    assert waiting.offers.exists()
+    assert early.offers.exists()
+    assert not late.offers.exists()
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_router_that_left_nobody_to_another_does_not_wait_for_it():
+    queue = make.queue(members=[make.agent("Lucía", capacity=1)])
+    waiting = make.waiting_conversation(queue=queue)
+
+    assert while_another_serves(queue, lambda _: routing.route()) == 0
+
+    assert not waiting.offers.exists()
