@@ -21,7 +21,7 @@ from django.db.models.functions import Cast
 from agents.models import Agent
 from agents.states import AgentState
 from config.clock import database_now
-from config.locks import Busy, impatiently, waiting
+from config.locks import Busy, impatiently
 from conversations.actions.offers import make_locked
 from conversations.errors import AgentFull, AgentNotAvailable
 from conversations.load import with_load
@@ -49,33 +49,31 @@ def route(most: int | None = None) -> int:
     Offer waiting conversations until no free place and waiting conversation of one queue are left, or to so many.
 
     Any number of processes may route at once: each serves the queues that no other one serves in this moment, and
-    leaves the members of those to it. Who found nobody for that looks once more, and waits for his turn: two who met at
-    each other's queues would leave a place free. Answers how many were offered.
+    leaves the last place of an agent to the line ahead. Answers how many were offered.
     """
-    made, has_left_some = _serve_lines(most)
-    if has_left_some and made != most:
-        made += _serve_lines(None if most is None else most - made, is_patient=True)[0]
+    made, is_held_back = _serve_lines(most)
+    if is_held_back and made != most:
+        # Two who met at each other's queues would both leave a place free: they look once more.
+        made += _serve_lines(None if most is None else most - made)[0]
     return made
 
 
-def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, bool]:
-    """
-    Serve all lines, whoever stands first of all first.
-
-    Answers how many were offered, and whether somebody found nobody, maybe because they were left to other routers.
-    """
-    made = 0
-    has_left_some = False
+def _serve_lines(most: int | None) -> tuple[int, bool]:
+    """Serve all lines, who stands first of all first; answers how many were offered, and whether one had to wait."""
+    made, is_held_back = 0, False
     passed: list[int] = []
     tries: Counter[int] = Counter()
     lines = _lines()
     heapq.heapify(lines)
     while made != most and lines:
         _head, queue_id = heapq.heappop(lines)
+        if passed and not _free_members(queue_id, database_now(), without=passed).exists():
+            is_held_back = True  # its lock is left to who serves the lines ahead: he comes here next
+            continue
         following = lines[0][0] if lines else None
         try:
             with impatiently():
-                is_made = _offer_next(queue_id, following, without=passed, is_patient=is_patient)
+                is_made = _offer_next(queue_id, following, without=passed)
         except Held:
             passed.append(queue_id)
             continue
@@ -86,12 +84,11 @@ def _serve_lines(most: int | None, *, is_patient: bool = False) -> tuple[int, bo
                 continue
         else:
             if not is_made:
-                has_left_some |= bool(passed)
                 continue  # there is nobody to ask for whoever stands first
             made += 1
         if (head := _head_of(queue_id)) is not None:
             heapq.heappush(lines, (head, queue_id))
-    return made, has_left_some
+    return made, is_held_back
 
 
 def offer_next(queue_id: int) -> bool:
@@ -109,15 +106,11 @@ def offer_next(queue_id: int) -> bool:
         return False
 
 
-def _offer_next(
-    queue_id: int, following: Place | None = None, *, without: Sequence[int] = (), is_patient: bool = False
-) -> bool:
-    """
-    The same, unless others stand before: at `following`, or in the queues `without` whose members are left to them.
-
-    Who holds one of these queues comes to this one too, or the next turn does, a second later at most.
-    """
-    queue = _lock_line(queue_id, is_patient=is_patient)
+def _offer_next(queue_id: int, following: Place | None = None, *, without: Sequence[int] = ()) -> bool:
+    """The same, unless `following` stands before the first; last places in the queues `without` are left to those."""
+    queue = Queue.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=queue_id).first()
+    if queue is None:
+        raise Held
     line = not_offered().filter(queue=queue).order_by("order_key", "pk")
     conversation = line.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
     if conversation is None:
@@ -125,9 +118,7 @@ def _offer_next(
     if following is not None and (conversation.order_key, conversation.pk) > following:
         raise Overtaken
     conversation.queue = queue
-    agents = candidates(conversation, database_now())
-    if without:
-        agents = agents.exclude(Exists(QueueMembership.objects.filter(queue__in=without, agent=OuterRef("pk"))))
+    agents = _leave_out(candidates(conversation, database_now()), without)
     agent_id = agents.values_list("pk", flat=True).first()
     if agent_id is None:
         return False
@@ -135,17 +126,20 @@ def _offer_next(
     return True
 
 
-def _lock_line(queue_id: int, *, is_patient: bool) -> Queue:
-    """The queue, locked; raises Held while another router has it, at once or, patiently, after a blink."""
-    try:
-        with waiting():
-            queues = Queue.objects.select_for_update(no_key=True, skip_locked=not is_patient)
-            queue = queues.filter(pk=queue_id).first()
-    except Busy as busy:
-        raise Held from busy
-    if queue is None:
-        raise Held
-    return queue
+def _free_members(queue_id: int, now: dt.datetime, *, without: Sequence[int]) -> QuerySet[Agent]:
+    return _leave_out(free_agents(now).filter(memberships__queue=queue_id), without)
+
+
+def _leave_out(agents: QuerySet[Agent], queue_ids: Sequence[int]) -> QuerySet[Agent]:
+    """
+    Without the members of these queues who have one free place left: whoever serves those may be about to give it away.
+
+    More than one leave enough for both.
+    """
+    if not queue_ids:
+        return agents
+    serve_them = QueueMembership.objects.filter(queue__in=queue_ids, agent=OuterRef("pk"))
+    return agents.exclude(Exists(serve_them), load__gte=F("capacity") - 1)
 
 
 def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:

@@ -157,19 +157,24 @@ def test_routers_do_not_wait_for_a_conversation_that_another_holds():
 
 
 def while_another_serves(queue, act):
-    """What this answers while another router holds the queue's line."""
-    is_held, may_let_go = threading.Event(), threading.Event()
+    """What this answers while another router holds the queue's line; it is given what makes the other let go."""
+    is_held, may_let_go, has_let_go = threading.Event(), threading.Event(), threading.Event()
 
     def hold():
         with transaction.atomic():
             Queue.objects.select_for_update(no_key=True).get(pk=queue.pk)
             is_held.set()
             may_let_go.wait(WAIT_SECONDS)
+        has_let_go.set()
+
+    def let_go():
+        may_let_go.set()
+        assert has_let_go.wait(WAIT_SECONDS)
 
     def acted():
         is_held.wait(WAIT_SECONDS)
         try:
-            return act(may_let_go)
+            return act(let_go)
         finally:
             may_let_go.set()
 
@@ -204,33 +209,26 @@ def test_a_line_that_another_router_serves_keeps_nobody_else_from_work():
 
 
 @pytest.mark.only_on("postgresql")
-def test_a_router_that_left_somebody_to_another_looks_again_when_that_one_is_done(monkeypatch):
-    first, second = make.queue("First"), make.queue("Second")
-    make.agent("Lucía", queues=[first, second], capacity=1)
-    early = make.waiting_conversation(queue=first, waited_seconds=60)
+def test_a_router_that_left_an_agent_to_the_line_ahead_looks_once_more(monkeypatch):
+    """The other may have had nobody to offer there, and have found the second line held."""
+    first, second = make.queue("First", widening_seconds=3600), make.queue("Second")
+    make.agent("Lucía", queues=[(first, 2), second], capacity=1)
+    make.agent("Jonas", queues=[(first, 1)], state=AgentState.IDLE)
+    make.waiting_conversation(queue=first, waited_seconds=60)
     late = make.waiting_conversation(queue=second)
-    lock_line = routing._lock_line
+    found = routing._lines
 
-    def route(may_let_go):
-        def lock(queue_id, *, is_patient):
-            if is_patient:
-                may_let_go.set()
-            return lock_line(queue_id, is_patient=is_patient)
+    def route(let_go):
+        def lines():
+            if looks:
+                let_go()
+            looks.append(found())
+            return looks[-1]
 
-        monkeypatch.setattr(routing, "_lock_line", lock)
+        looks = []
+        monkeypatch.setattr(routing, "_lines", lines)
         return routing.route()
 
     assert while_another_serves(first, route) == 1
 
-    assert early.offers.exists()
-    assert not late.offers.exists()
-
-
-@pytest.mark.only_on("postgresql")
-def test_a_router_that_left_nobody_to_another_does_not_wait_for_it():
-    queue = make.queue(members=[make.agent("Lucía", capacity=1)])
-    waiting = make.waiting_conversation(queue=queue)
-
-    assert while_another_serves(queue, lambda _: routing.route()) == 0
-
-    assert not waiting.offers.exists()
+    assert late.offers.exists()
