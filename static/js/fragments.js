@@ -7,10 +7,11 @@
 
 import { showTimes } from "./times.js";
 
+// Parts of a line, a list or a conversation that is not on the page: it may have been left since they were sent.
+const OF_ANOTHER = /^(files|task|panel|composer|closing)-/;
+
 // By element, not by id: an element that something else put there since is not the one that was applied.
 const applied = new WeakMap();
-// Parts of a line, a list or a conversation that need not be on the page.
-const PARTS = /^(files|task|panel|composer|closing)-/;
 
 /** Apply the fragments; answers the elements that are new on the page. */
 export function applyFragments(html) {
@@ -45,7 +46,7 @@ export function applyFragments(html) {
 function isFresh(element) {
   if (!element.id) return true;
   const standing = document.getElementById(element.id);
-  if (standing === null && PARTS.test(element.id)) return false;
+  if (standing === null && OF_ANOTHER.test(element.id)) return false;
   const keep = element.dataset.keep;
   if (keep !== undefined && standing?.dataset.keep === keep) return false;
   return standing === null || applied.get(standing) !== element.outerHTML;

@@ -1,5 +1,8 @@
 """A desk stays open all day: what was left behind takes no room for ever."""
 
+import json
+import re
+
 from playwright.sync_api import expect
 
 from agents.models import Agent
@@ -29,3 +32,16 @@ def test_a_conversation_that_was_left_is_forgotten(transactional_db, person):
     page.request_gc()
 
     assert page.evaluate("window.left.deref() === undefined")
+
+
+def test_what_comes_late_of_a_conversation_that_was_left_is_no_fault(transactional_db, person):
+    people.agent("Lucía Marín", make.queue("Orders"))
+    page, sockets = person(), []
+    page.route_web_socket(re.compile("/ws/desk/"), lambda socket: (socket.connect_to_server(), sockets.append(socket)))
+    people.sign_in(page, "lucia")
+    late = "".join(f'<div id="{part}-1" hx-swap-oob="true"></div>' for part in ("panel", "composer", "closing"))
+
+    sockets[-1].send(json.dumps({"is": "fragments", "html": late}))
+    sockets[-1].send(json.dumps({"is": "notice", "sentence": "That was all."}))
+
+    expect(page.get_by_text("That was all.")).to_be_visible()  # what breaks on the page fails the test
