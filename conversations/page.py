@@ -43,8 +43,8 @@ class House(Protocol):
     def remove(self, page: "Page") -> None:
         """Forget a page that closed."""
 
-    def line_for(self, page: "VisitorPage") -> Line | None:
-        """The line that this page waits in."""
+    def counted_lines(self) -> dict[int, Line]:
+        """The lines that pages here wait in, as counted last, by queue."""
 
     def follow_line(self, page: "VisitorPage", queue_id: int | None) -> None:
         """Let the page follow this queue's line, and no other."""

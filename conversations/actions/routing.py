@@ -139,7 +139,7 @@ def _leave_out(agents: QuerySet[Agent], queue_ids: Sequence[int]) -> QuerySet[Ag
     if not queue_ids:
         return agents
     serve_them = QueueMembership.objects.filter(queue__in=queue_ids, agent=OuterRef("pk"))
-    return agents.exclude(Exists(serve_them), load__gte=F("capacity") - 1)
+    return agents.exclude(Exists(serve_them), load__gte=F("capacity") - 1)  # type: ignore[misc]
 
 
 def candidates(conversation: Conversation, now: dt.datetime) -> QuerySet[Agent]:
