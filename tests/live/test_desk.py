@@ -54,7 +54,7 @@ async def test_a_request_that_nobody_answers_goes_to_the_next_agent(portal):
         await second.until_shown("requests", "Ana Pereira")
 
         await first.until_shown("state", "RONA")
-        await first.until_shown("state", "Become available")
+        await first.until_shown("rona", "Become available")
     offer = await in_database(Offer.objects.get, agent=lucia)
     assert offer.state == OfferState.MISSED
     assert 0 <= (offer.settled_at - offer.expires_at).total_seconds() < MUST_COME
