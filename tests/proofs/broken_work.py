@@ -40,11 +40,11 @@ def slow_to_act():
     deadlines = import_module("conversations.actions.deadlines")
     each = deadlines._each
 
-    def after_a_moment(ids, act):
+    def after_a_moment(ids, act, until):
         if ids:
             print("found", time.monotonic(), act.__name__, *ids, flush=True)
             time.sleep(MOMENT_SECONDS)
-        return each(ids, act)
+        return each(ids, act, until)
 
     deadlines._each = after_a_moment
 
