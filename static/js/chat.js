@@ -84,7 +84,7 @@ function take(frame) {
     case "marks":
       return thread.marked(frame);
     case "typing":
-      return thread.typing(frame.who);
+      return composer && thread.typing(frame.who);
     case "reload":
       return leave();
     case "posted":
@@ -125,6 +125,7 @@ function startComposer() {
   const onSend = () => thread.toEnd();
   composer = form && openComposer(form, { outbox, conversation, scope: SCOPE, tools: [startAttaching, startEmoji], onSend, onTyping });
   if (form) return;
+  thread.quiet();
   const place = showUnsent(unsent) ?? page.querySelector(".thread");
   // Whoever was writing when the box went away still has his fingers on the keys: nothing they hit may leave the page.
   if (wasOpen && document.activeElement === document.body) place.focus({ preventScroll: true });

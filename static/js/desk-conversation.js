@@ -60,7 +60,7 @@ class OpenConversation {
   /** Somebody is writing; false when it is in another conversation. */
   typing(frame) {
     if (String(frame.conversation) !== this.id) return false;
-    this.#thread?.typing(frame.who);
+    if (this.#composer) this.#thread?.typing(frame.who);
     return true;
   }
 
@@ -72,7 +72,10 @@ class OpenConversation {
   settle() {
     const form = this.element.querySelector("[data-composer]");
     if (form === this.#form) return;
-    if (!form) this.#showUnsent();
+    if (!form) {
+      this.#showUnsent();
+      this.#thread?.quiet();
+    }
     this.#form = form;
     const onTyping = createTyping(() => this.#options.send({ do: "typing", conversation: Number(this.id) }));
     const onSend = () => this.#thread.toEnd();

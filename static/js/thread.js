@@ -2,7 +2,7 @@
  * The thread: messages in the order of their numbers, each once, with the days and the groups of one speaker.
  *
  * openThread(list, {outbox, conversation, onEdit(text, entry)})
- *   -> {append(html), last, isAtEnd, showPending(entry), marked(frame), typing(who), toEnd(), close()}
+ *   -> {append(html), last, isAtEnd, showPending(entry), marked(frame), typing(who), quiet(), toEnd(), close()}
  * (onEdit answers true when a compose box took the text)
  *
  * `list` is the <ol> of the page, best inside the box that scrolls (<div class="thread" role="log"><ol>…); `data-last`
@@ -106,6 +106,11 @@ class Thread {
   /** Somebody is writing. */
   typing(who) {
     this.#typing.take(who);
+  }
+
+  /** Nobody can write any more. */
+  quiet() {
+    this.#typing.close();
   }
 
   /** Scroll to the newest line. */

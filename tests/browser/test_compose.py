@@ -196,6 +196,21 @@ def test_both_see_each_other_typing_and_reading(talk):
     expect(people.bubble(desk, "Yes").get_by_text("Read", exact=True)).to_be_visible()
 
 
+def test_nobody_is_typing_any_more_when_the_chat_has_ended(talk):
+    desk, visitor = talk()
+    people.reply_box(desk).press_sequentially("One mom")
+    people.message_box(visitor).press_sequentially("And one mo")
+    expect(visitor.get_by_role("log").get_by_text(re.compile("is typing"))).to_be_visible()
+    expect(desk.get_by_role("log").get_by_text("Ana is typing")).to_be_visible()
+
+    people.end(desk)
+
+    expect(visitor.get_by_role("button", name="New conversation")).to_be_visible()
+    # Long before the sign would go by itself.
+    expect(visitor.get_by_text(re.compile("is typing"))).to_have_count(0, timeout=2_000)
+    expect(desk.get_by_role("log").get_by_text("Ana is typing")).to_have_count(0, timeout=2_000)
+
+
 def test_only_the_last_message_of_a_run_says_how_far_it_came(talk):
     desk, visitor = talk()
 
