@@ -9,6 +9,7 @@ from conversations import groups
 from conversations.actions.reading import Marks
 from conversations.errors import Gone
 from conversations.fragments import Desk
+from conversations.frames import gone_frame
 from conversations.page import House, Page, Send
 from conversations.snapshots import DeskView, draw_task, heard_by, missing_lines, newest_of, notice_of, view_of_desk
 from conversations.thread import Audience
@@ -174,6 +175,8 @@ class DeskPage(Page):
         if view.place is not None:
             await self._leave_if_ahead(sent, view.place.conversation.last_number)
         await self._show_fragments(view.drawn)
+        if view.open_id is not None and view.is_open_lost:
+            await self._send(gone_frame(view.open_id))
 
     def _forget_rows(self) -> None:
         for name in [name for name in self.shown if name.startswith("task-")]:

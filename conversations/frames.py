@@ -28,6 +28,11 @@ def reload_frame() -> Frame:
     return {"is": "reload"}
 
 
+def gone_frame(conversation_id: int) -> Frame:
+    """The conversation that is open on the page is not the agent's; its row may never have stood there."""
+    return {"is": "gone", "conversation": conversation_id}
+
+
 def posted_frame(posted: Posted) -> Frame:
     """The acknowledgement of a message, with a notice when it was not stored as it was written."""
     message = posted.message

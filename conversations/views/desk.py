@@ -30,7 +30,7 @@ from conversations.fragments import (
     load_desk,
     thread_context,
 )
-from conversations.frames import lines_frame, marks_frame, reload_frame
+from conversations.frames import gone_frame, lines_frame, marks_frame, reload_frame
 from conversations.models import Participant
 from conversations.snapshots import view_of_desk
 from conversations.states import MessageKind, Party
@@ -224,6 +224,8 @@ def poll(request: HttpRequest) -> HttpResponse:
             frames.append(lines_frame(view.place.conversation_id, messages, Audience.AGENTS, agent.language))
         frames.append(marks_frame(view.place.conversation_id, view.marks))
     frames.append({"is": "fragments", "html": "".join(view.drawn.values())})
+    if open_id is not None and view.is_open_lost:
+        frames.append(gone_frame(open_id))
     return JsonResponse({"frames": frames})
 
 

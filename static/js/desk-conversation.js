@@ -25,7 +25,7 @@ class OpenConversation {
     this.element = element;
     this.id = element.dataset.conversation ?? "";
     this.name = element.dataset.name ?? "";
-    this.wasListed = false;
+    this.mayBeOnItsWay = true; // its row: it was accepted this moment
     this.#options = options;
     this.#openThread(element.querySelector("[data-thread]"));
   }

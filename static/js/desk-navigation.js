@@ -104,11 +104,11 @@ async function read(path) {
 export function leaveWhatIsGone(current) {
   if (!current.id) return false;
   if (document.getElementById(`task-${current.id}`)) {
-    current.wasListed = true;
+    current.mayBeOnItsWay = false;
     dropNoticesAbout(current.id); // it was lost, and has come back
     return false;
   }
-  if (!current.wasListed) return false; // just accepted: its row is on the way
+  if (current.mayBeOnItsWay) return false;
   const parting = partingWords(current);
   const focused = document.activeElement;
   const hadFocus = current.element.contains(focused) || focused === document.body;

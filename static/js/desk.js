@@ -36,6 +36,7 @@ const takers = {
   fragments: (frame) => applyFragments(frame.html),
   messages: (frame) => current.take(frame),
   marks: (frame) => current.marked(frame),
+  gone: (frame) => gone(frame),
   typing: (frame) => current.typing(frame) || showTypingInTask(String(frame.conversation)),
   notice: (frame) => showNotice(frame.sentence, "info"),
   posted: (frame) => posted(frame),
@@ -58,6 +59,13 @@ const outbox = createOutbox({
 function changed(entry) {
   if (entry.conversation === current?.id) current.showPending(entry);
   else if (entry.state === "failed") tellFailed(entry, outbox);
+}
+
+/** The open conversation is not the agent's, whether or not its row ever came here. */
+function gone({ conversation }) {
+  if (String(conversation) !== current.id) return;
+  current.mayBeOnItsWay = false;
+  settled();
 }
 
 /** A message is stored; its sender is told when it is not stored as it was written. */

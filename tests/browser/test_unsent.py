@@ -87,6 +87,7 @@ def test_a_refusal_that_comes_after_the_next_conversation_was_opened_is_told_the
 
 
 def test_a_message_to_a_conversation_that_is_gone_is_told_until_it_is_closed(desk):
+    expect(row(desk, "Bruno Costa")).to_be_visible()
     desk.context.set_offline(True)
     people.write(people.reply_box(desk, "Bruno Costa"), "Your number is 48213.")
     people.expect_state(desk, "Your number is 48213.", people.SENDING)
@@ -103,6 +104,29 @@ def test_a_message_to_a_conversation_that_is_gone_is_told_until_it_is_closed(des
     expect(row(desk, "Ana Pereira")).to_be_visible()
     expect(desk.locator("#connection-chip")).to_have_attribute("data-status", "connected")
     expect(told).to_have_count(0)
+
+
+def test_a_conversation_that_was_never_listed_is_left_when_it_is_gone(desk, person):
+    listening, sockets = [True], []
+
+    def listen(socket):
+        server = socket.connect_to_server()
+        sockets.append(socket)
+        server.on_message(lambda text: socket.send(text) if listening else None)
+
+    desk.route_web_socket(re.compile("/ws/desk/"), listen)
+    desk.reload()
+    people.start_chat(person(), name="Carla Ruiz")
+    expect(people.requests(desk).get_by_role("article", name="Carla Ruiz")).to_be_visible()
+    listening.clear()
+    people.accept(desk, "Carla Ruiz")
+    takes_away("Carla Ruiz")
+    listening.append(True)
+    sockets[-1].close(code=1012)
+
+    expect(desk.get_by_text("The conversation with Carla Ruiz is no longer yours")).to_be_visible()
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    expect(row(desk, "Bruno Costa")).to_be_visible()
 
 
 def test_what_was_refused_is_told_when_its_conversation_leaves(desk, refused):

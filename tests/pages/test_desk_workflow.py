@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from agents.states import AgentState
-from conversations.actions import offers, reading
+from conversations.actions import offers, reading, transfers
 from conversations.states import OfferKind, OfferState, Party, State
 from tests import make
 from tests.pages.browsing import HTMX, JSON, KEY, Page, desk_of
@@ -253,11 +253,21 @@ def test_polling_with_a_number_of_the_future_is_told_to_load_the_desk_anew(desk,
     assert ["reload" in kind for kind in kinds] == [False, True]
 
 
-@pytest.mark.parametrize("opened", ["", "0", "x", "-3", "999999", "9" * 30])
-def test_polling_for_a_conversation_that_is_not_there_still_sends_the_desk(desk, opened):
+@pytest.mark.parametrize("opened", ["", "0", "x", "-3", "9" * 30])
+def test_polling_for_what_is_no_conversation_still_sends_the_desk(desk, opened):
     frames = desk.get("/desk/poll/", {"open": opened, "last": "x"}).json()["frames"]
 
     assert [frame["is"] for frame in frames] == ["fragments"]
+
+
+def test_polling_for_a_conversation_that_is_not_the_agents_says_so_behind_the_desk(desk, lucia):
+    lost, foreign = make.active_conversation(lead=lucia), make.active_conversation(lead=make.agent("Jonas Brandt"))
+    transfers.to_queue(lost.pk, make.queue("Logistics").pk, by=lucia)
+
+    for opened in (lost.pk, foreign.pk, 999_999):
+        frames = desk.get("/desk/poll/", {"open": opened, "last": 1}).json()["frames"]
+        assert [frame["is"] for frame in frames] == ["fragments", "gone"]
+        assert frames[-1]["conversation"] == opened
 
 
 def test_polling_for_a_colleagues_conversation_sends_nothing_of_it(desk):

@@ -121,13 +121,18 @@ async def done_by(page, world, role, where, command, conversation_id):
         return "refused"
     has_done = {
         "ping": lambda: True,
-        "open": lambda: f'"conversation": {conversation_id}' in str(page.frames[seen:]).replace("'", '"')
-        or f"panel-{conversation_id}" in str(page.frames[seen:]),
+        "open": lambda: brought_anything(page.frames[seen:], conversation_id),
         "typing": lambda: "typing" in ear.heard,
     }.get(command)  # fmt: skip
     if has_done is not None:
         return "ok" if has_done() else "nothing"
     return "ok" if await in_database(rights.dump) != before else "nothing"
+
+
+def brought_anything(frames, conversation_id):
+    """Whether anything of the conversation came; of one that is not his, an agent is told its number and no more."""
+    words = str([frame for frame in frames if frame != {"is": "gone", "conversation": conversation_id}])
+    return f"'conversation': {conversation_id}" in words or f"panel-{conversation_id}" in words
 
 
 def kinds(page, since):
