@@ -71,10 +71,16 @@ def requests(page):
     return page.get_by_role("region", name="Requests")
 
 
-def accept(page, name="Ana Pereira"):
+def press_accept(page, name="Ana Pereira"):
     """Accept the request of that customer; the conversation opens."""
     requests(page).get_by_role("article", name=name).get_by_role("button", name="Accept").click()
     expect(reply_box(page, name)).to_be_visible()
+
+
+def accept(page, name="Ana Pereira"):
+    """Accept the request, and see the conversation among the tasks: the socket brings its row a moment later."""
+    press_accept(page, name)
+    expect(page.locator("#tasks")).to_contain_text(name)
     return page
 
 
