@@ -13,6 +13,7 @@ from config.admin_parts import LabelledInline, RetiredNotDeletedAdmin
 from queues.forms import (
     ClosingReasonForm,
     ClosingReasonFormSet,
+    MembershipFormSet,
     OpeningHoursForm,
     OpeningHoursFormSet,
     QueueForm,
@@ -27,6 +28,7 @@ class MembersInline(LabelledInline):
     """Who serves the queue."""
 
     model = QueueMembership
+    formset = MembershipFormSet
     fields = ["agent", "rank"]
     autocomplete_fields = ["agent"]
     ordering = ["rank", "agent__first_name"]
@@ -36,6 +38,7 @@ class QueuesOfAgentInline(LabelledInline):
     """Which queues an agent serves."""
 
     model = QueueMembership
+    formset = MembershipFormSet
     fields = ["queue", "rank"]
     autocomplete_fields = ["queue"]
     ordering = ["queue__name"]

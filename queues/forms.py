@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.clock import database_now
 from queues.hours import COUNTRY_CODE, MIDNIGHT
-from queues.models import ClosingReason, OpeningHours, Queue, Weekday
+from queues.models import ClosingReason, OpeningHours, Queue, QueueMembership, Weekday
 
 END_OF_DAY = 24 * 60
 
@@ -86,6 +87,20 @@ def kept(formset: forms.BaseInlineFormSet) -> Iterator[dict[str, Any]]:  # type:
         if is_deleted(formset, form) or form.errors or (not form.instance.pk and not form.has_changed()):
             continue
         yield form.cleaned_data
+
+
+class MembershipFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """Who serves which queue, seen from the queue or from the agent."""
+
+    def save(self, commit: bool = True) -> Any:
+        """Note when a queue loses a member: its visitors are given up a grace later, not at once."""
+        known = QueueMembership.objects.filter(pk__in=[form.instance.pk for form in self.initial_forms]).order_by()
+        before = set(known.values_list("queue", "agent"))
+        saved = super().save(commit)
+        left = {queue for queue, _agent in before - set(known.all().values_list("queue", "agent"))}
+        if left:
+            Queue.objects.filter(pk__in=left).update(member_left_at=database_now())
+        return saved
 
 
 class OpeningHoursFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]

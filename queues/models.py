@@ -129,6 +129,7 @@ class Queue(models.Model):
         validators=[MaxValueValidator(86_400)],
         help_text=_("Seconds in this queue before a conversation moves to the overflow queue. 0: never."),
     )
+    member_left_at = models.DateTimeField(_("last member taken out"), null=True, editable=False)
     members = models.ManyToManyField(Agent, through="QueueMembership", related_name="queues", verbose_name=_("members"))
 
     class Meta:

@@ -249,7 +249,7 @@ def overflow(conversation_id: int) -> bool:
 
 def _unattended(now: dt.datetime) -> list[int]:
     """
-    Waiting conversations of queues whose last member has been signed out for longer than the grace.
+    Waiting conversations of queues whose last member has been signed out, or no member, for longer than the grace.
 
     Who may not sign in any more serves nobody, but the grace runs from when he left too. The queues come first: mostly
     there is none, however many wait.
@@ -264,6 +264,7 @@ def _unattended(now: dt.datetime) -> list[int]:
     left_later = members.annotate(limit=OuterRef("limit")).filter(state_since__gt=F("limit"))
     waiting = Conversation.objects.annotate(limit=ExpressionWrapper(limit, output_field=DateTimeField())).filter(
         ~Exists(left_later),
+        Q(queue__member_left_at=None) | Q(queue__member_left_at__lte=F("limit")),
         ~Exists(pending),  # who is asked may still accept
         queue__in=queues,
         state=State.WAITING,
@@ -278,8 +279,8 @@ def _there(members: QuerySet[Agent]) -> QuerySet[Agent]:
 
 def _is_given_up(conversation: Conversation, last_left_at: dt.datetime | None, now: dt.datetime) -> bool:
     grace = dt.timedelta(seconds=conversation.queue.waiting_grace_seconds)
-    since = max(conversation.entered_queue_at, last_left_at or conversation.entered_queue_at)
-    return since + grace <= now
+    moments = (conversation.entered_queue_at, conversation.queue.member_left_at, last_left_at)
+    return max(moment for moment in moments if moment) + grace <= now
 
 
 @transaction.atomic

@@ -107,6 +107,44 @@ def test_a_queue_with_all_its_parts_is_made_on_one_page(client):
     assert orders.closing_reasons.get().is_default
 
 
+def member_row(membership, **values):
+    return {"id": membership.pk, "queue": membership.queue_id, "agent": membership.agent_id, "rank": 1} | values
+
+
+def test_when_a_member_is_taken_out_of_a_queue_is_noted(client, orders):
+    lucia, jonas = make.agent("Lucía"), make.agent("Jonas")
+    stays, goes = make.member(orders, lucia), make.member(orders, jonas)
+
+    for row, is_noted in [(member_row(goes, rank=3), False), (member_row(goes, DELETE="on"), True)]:
+        rows = {"memberships": [member_row(stays), row]}
+        assert client.post(change_url(orders), form_of(orders, rows=rows)).status_code == 302
+        assert (Queue.objects.get().member_left_at is not None) == is_noted
+    assert make.ago(10) < Queue.objects.get().member_left_at < database_now()
+
+
+def test_when_a_member_gives_his_place_to_another_is_noted(client, orders):
+    place = make.member(orders, make.agent("Lucía"))
+    rows = {"memberships": [member_row(place, agent=make.agent("Jonas").pk)]}
+
+    assert client.post(change_url(orders), form_of(orders, rows=rows)).status_code == 302
+
+    assert Queue.objects.get().member_left_at is not None
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_when_an_agent_is_taken_out_of_a_queue_on_his_own_page_is_noted(client, orders, how):
+    lucia, returns = make.agent("Lucía"), make.queue("Returns")
+    row = member_row(make.member(orders, lucia)) | ({"DELETE": "on"} if how == "deleted" else {"queue": returns.pk})
+    fields = {"username": "lucia", "first_name": "Lucía", "capacity": 5, "language": "en", "is_active": "on"}
+    fields |= {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
+    fields |= {f"memberships-0-{name}": value for name, value in row.items()}
+
+    assert client.post(reverse("admin:agents_agent_change", args=[lucia.pk]), fields).status_code == 302
+
+    noted = Queue.objects.exclude(member_left_at=None)
+    assert [queue.name for queue in noted] == ["Orders"]
+
+
 @pytest.mark.parametrize(
     "spans",
     [

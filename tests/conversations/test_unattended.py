@@ -112,6 +112,24 @@ def test_it_waits_for_the_grace_since_the_last_member_was_disabled():
         assert not deadlines.close_unattended(conversation.pk)
 
 
+def test_it_waits_for_the_grace_since_the_last_member_was_taken_out():
+    orders = make.queue(waiting_grace_seconds=60, member_left_at=make.ago(2))
+    conversation = make.waiting_conversation(queue=orders, waited_seconds=100)
+
+    with nothing_changes():
+        assert deadlines.sweep() == 0
+        assert not deadlines.close_unattended(conversation.pk)
+
+
+def test_it_closes_when_the_last_member_was_taken_out_longer_ago():
+    orders = make.queue(waiting_grace_seconds=60, member_left_at=make.ago(61))
+    conversation = make.waiting_conversation(queue=orders, waited_seconds=100)
+
+    assert deadlines.sweep() == 1
+
+    assert fresh(conversation).system_reason == SystemReason.NOBODY_AVAILABLE
+
+
 def test_it_does_not_close_while_somebody_is_asked():
     """He was a member when he was asked, and may still accept."""
     conversation = unattended_conversation()
