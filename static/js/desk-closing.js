@@ -68,12 +68,13 @@ export function startDialogs() {
     event.target.closest("[data-dialog-close]")?.closest("dialog")?.close();
   });
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    // The socket can be faster than the answer to End, which then must not take the dialog away from who uses it.
+    // The socket can be faster than the answer to End, which then must neither take the dialog away from who uses it
+    // nor bring back the one that was put aside.
     const dialog = closingDialog();
-    const { target, serverResponse } = event.detail;
-    if (dialog?.open && target.id === "conversation" && serverResponse.includes(`id="${dialog.id}"`)) {
-      event.detail.shouldSwap = false;
-    }
+    const { target, serverResponse, requestConfig } = event.detail;
+    if (!dialog || target.id !== "conversation" || !serverResponse.includes(`id="${dialog.id}"`)) return;
+    const isAside = dismissed.has(dialog.id) && requestConfig.elt.matches("[data-shortcut='end']");
+    if (dialog.open || isAside) event.detail.shouldSwap = false;
   });
   document.addEventListener("close", (event) => event.target.matches?.("dialog") && dismissedBy(event.target), true);
 }

@@ -46,6 +46,7 @@ def test_a_visitor_writes_and_is_served_until_the_closing_reason(desk, person):
     reply.press("Shift+Enter")
     reply.press_sequentially("Which address?")
     reply.press("Enter")
+    expect(people.bubble(visitor, "Which address?")).to_be_visible()
     people.write(people.message_box(visitor), "Rua das Flores 21, Porto")
     talk = (
         "My order 48213 goes to the old address.",
@@ -80,13 +81,13 @@ def test_a_visitor_writes_and_is_served_until_the_closing_reason(desk, person):
 
 def test_an_unanswered_request_makes_rona_and_goes_to_the_next_agent(orders, desk, person):
     people.agent("Jonas Brandt", orders)
-    Queue.objects.update(offer_timeout_seconds=6)
+    Queue.objects.update(offer_timeout_seconds=12)
     people.start_chat(person())
     expect(people.requests(desk).get_by_role("button", name="Accept")).to_be_visible()
     Queue.objects.update(offer_timeout_seconds=60)
     other = people.become_available(people.sign_in(person(), "jonas"))
 
-    expect(people.state_button(desk, "RONA")).to_be_visible(timeout=15_000)
+    expect(people.state_button(desk, "RONA")).to_be_visible(timeout=25_000)
     expect(desk.get_by_text("You did not answer the request of Ana Pereira")).to_be_visible()
     expect(people.requests(desk).get_by_role("button", name="Accept")).to_have_count(0)
     people.accept(other)
@@ -126,6 +127,7 @@ def test_a_visitors_second_tab_and_a_reload_continue_the_conversation(desk, pers
     other = visitor.context.new_page()
     other.goto("/chat/orders/")
     other.wait_for_url("**/chat/current/")
+    expect(people.bubble(other, "Let me see")).to_be_visible()
     people.write(people.message_box(other), "Thank you")
     people.message_box(visitor).fill("half a sentence")
     visitor.reload()
@@ -192,6 +194,26 @@ def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, perso
         route.fulfill(response=response)
 
     goes_on_choosing(desk, choice)
+
+
+def test_a_late_answer_to_end_does_not_bring_back_the_dialog_that_was_put_aside(desk, person):
+    held = []
+    people.start_chat(person())
+    people.accept(desk)
+    desk.route("**/end/", lambda route: held.append((route, route.fetch())))
+    people.end(desk)  # the socket brought the dialog
+    people.until(desk, lambda: held, "End is answered.")
+    desk.keyboard.press("Escape")
+    expect(people.closing_dialog(desk)).to_be_hidden()
+
+    with desk.expect_response("**/end/"):
+        route, response = held[0]
+        route.fulfill(response=response)
+
+    desk.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(people.closing_dialog(desk)).to_be_hidden()
+    desk.get_by_role("button", name="Choose a closing reason").click()
+    people.finish(desk)
 
 
 def test_a_late_answer_to_the_closing_reason_changes_nothing_any_more(desk, person):
@@ -270,12 +292,12 @@ def test_a_visitor_with_an_empty_box_goes_on_in_the_thread_when_the_chat_is_ende
 
 
 def test_a_wrap_up_that_lasts_too_long_gets_the_default_reason(orders, desk, person):
-    Queue.objects.update(wrap_up_limit_seconds=2)
+    Queue.objects.update(wrap_up_limit_seconds=5)
     people.start_chat(person())
     people.accept(desk)
     people.end(desk)
 
-    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible(timeout=15_000)
+    expect(desk.get_by_role("heading", name="No conversation is open")).to_be_visible(timeout=25_000)
     expect(people.closing_dialog(desk)).to_have_count(0)
     assert closed(is_closed_automatically=True, closing_reason__label="Resolved").count() == 1
 
