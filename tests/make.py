@@ -18,7 +18,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.text import slugify
 
@@ -189,6 +189,7 @@ def visitor(name: str = "Ana Pereira", *, token: str | None = None, **fields: An
     return Visitor.objects.create(name=name, **{"token_hash": token_hash, "created_at": database_now(), **fields})
 
 
+@transaction.atomic  # or a router that runs meets it half made
 def waiting_conversation(
     *, queue: Queue | None = None, visitor_name: str = "Ana Pereira", waited_seconds: float = 0, **fields: Any
 ) -> Conversation:
@@ -216,6 +217,7 @@ def waiting_conversation(
     return made
 
 
+@transaction.atomic
 def active_conversation(
     *, lead: Agent | None = None, queue: Queue | None = None, guests: Iterable[Agent] = (), **fields: Any
 ) -> Conversation:
@@ -241,6 +243,7 @@ def active_conversation(
     return made
 
 
+@transaction.atomic
 def wrap_up_conversation(
     *, lead: Agent | None = None, ended_by: Party = Party.AGENT, deadline_seconds: float | None = None, **fields: Any
 ) -> Conversation:
@@ -255,6 +258,7 @@ def wrap_up_conversation(
     return made
 
 
+@transaction.atomic
 def closed_conversation(
     *, lead: Agent | None = None, reason: ClosingReason | None = None, is_automatic: bool = False, **fields: Any
 ) -> Conversation:
@@ -277,6 +281,7 @@ def closed_conversation(
     return made
 
 
+@transaction.atomic
 def abandoned_conversation(**fields: Any) -> Conversation:
     """A conversation whose visitor left before anybody answered."""
     made = waiting_conversation(**fields)

@@ -3,9 +3,11 @@
 import os
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.chromium import chromium
+
+LATE_MILLISECONDS = 10_000  # a slow machine, or one that others use too
 
 
 @pytest.fixture(scope="package")
@@ -13,6 +15,7 @@ def browser():
     """Open only while this package runs: Playwright keeps a loop running on the main thread."""
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    expect.set_options(timeout=LATE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**chromium().options)
         yield browser
@@ -34,7 +37,7 @@ def person(browser, portal):
 
     def open_page(**options):
         context = browser.new_context(**{"base_url": portal.url, "locale": "en-GB", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(LATE_MILLISECONDS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

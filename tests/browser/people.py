@@ -12,7 +12,7 @@ PASSWORD = "correct horse battery"
 # Whatever the other side has seen of it meanwhile: the server has it.
 SENT = re.compile("^(Sent|Delivered|Read)$")
 SENDING = "Sending…"
-LATE_SECONDS = 10
+LATE_SECONDS = 20
 
 
 def until(page, is_true, what):
@@ -78,9 +78,10 @@ def press_accept(page, name="Ana Pereira"):
 
 
 def accept(page, name="Ana Pereira"):
-    """Accept the request, and see the conversation among the tasks: the socket brings its row a moment later."""
+    """Accept the request, and see it settle: the row comes by socket, and the customer once it knows what is open."""
     press_accept(page, name)
-    expect(page.locator("#tasks")).to_contain_text(name)
+    expect(page.locator("#tasks a.task").filter(has_text=name)).to_have_count(1)
+    expect(page.locator("#customer")).to_contain_text(name)
     return page
 
 

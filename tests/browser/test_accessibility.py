@@ -16,7 +16,9 @@ LOOKED_AT = {"bypass_csp": True, "reduced_motion": "reduce", "viewport": SCREENS
 
 @pytest.fixture
 def orders(transactional_db):
-    queue = make.queue("Orders", greeting="Ask us about your order.", message_when_closed="We are closed.")
+    queue = make.queue(
+        "Orders", greeting="Ask us about your order.", message_when_closed="We are closed.", offer_timeout_seconds=600
+    )
     for label in ("Resolved", "Order changed"):
         make.closing_reason(queue, label, is_default=label == "Resolved")
     make.closed_queue("Night")
@@ -104,8 +106,6 @@ def test_the_desk_has_no_serious_fault(orders, person):
     expect(page.get_by_label("Old password")).to_have_attribute("aria-invalid", "true")
     expect_no_fault(page, "the new password with errors")
     page.get_by_role("link", name="Back to the desk").click()
-    orders.offer_timeout_seconds = 600
-    orders.save()
     visitor = people.start_chat(person(), email="ana@example.com")
     expect(people.requests(page).get_by_role("button", name="Accept")).to_be_visible()
     expect_no_fault(page, "a request")

@@ -10,7 +10,7 @@ from tests.browser import colleagues, people
 @pytest.fixture
 def portal(start_portal):
     """A server for which an agent is gone soon after his last desk."""
-    return start_portal(AGENT_GRACE_SECONDS=5)
+    return start_portal(AGENT_GRACE_SECONDS=12)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_lost_lead_is_replaced_by_the_first_guest(conference):
 
     lucia.context.close()
 
-    expect(jonas.get_by_role("button", name="End", exact=True)).to_be_visible(timeout=30_000)
+    expect(jonas.get_by_role("button", name="End", exact=True)).to_be_visible(timeout=60_000)
     expect(jonas.locator(".joined")).to_have_text("Conference · Sofía Ruiz")
     people.write(people.reply_box(jonas), "I go on with you.")
     expect(visitor.get_by_role("log")).to_contain_text("I go on with you.")

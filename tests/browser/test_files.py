@@ -51,6 +51,7 @@ def talk(person, portal):
     ana.get_by_label("Your name").fill("Ana Pereira")
     ana.get_by_label("Your question").fill("Can I send you my confirmation?")
     ana.get_by_role("button", name="Start chat").click()
+    ana.wait_for_url("**/chat/current/")
     lucia.get_by_role("region", name="Requests").get_by_role("button", name="Accept").click()
     lucia.get_by_role("textbox", name="Reply to Ana Pereira").wait_for()
     return ana, lucia
@@ -75,7 +76,7 @@ def expect_seen(sentence):
 def test_files_go_both_ways_by_button_drop_and_paste(talk):
     ana, lucia = talk
 
-    assert ana.get_by_role("button", name="Attach a file").is_visible()
+    expect(ana.get_by_role("button", name="Attach a file")).to_be_visible()
     choose(ana, ("order-48213.pdf", "application/pdf", samples.PDF), ("notes.txt", "text/plain", samples.TEXT))
     ready(ana, "order-48213.pdf")
     ready(ana, "notes.txt")
@@ -100,7 +101,7 @@ def test_files_go_both_ways_by_button_drop_and_paste(talk):
     ana.locator('.attachment[data-state="ready"]').wait_for()
     ana.get_by_role("button", name="Send").click()
     lucia.get_by_role("log").get_by_role("img", name="20").wait_for()
-    assert ana.locator(".attachment").count() == 0
+    expect(ana.locator(".attachment")).to_have_count(0)
 
 
 def test_a_refused_file_says_why_and_is_removed_before_sending(talk):
@@ -143,6 +144,7 @@ def test_an_upload_can_be_cancelled_and_a_lost_one_tried_again(talk):
     ana.route("**/chat/current/files/", lambda route: held.append(route))
 
     choose(ana, ("order.pdf", "application/pdf", samples.PDF))
+    people.until(ana, lambda: held, "The first upload begins.")
     ana.get_by_role("button", name="Cancel order.pdf").click()
     ana.locator(".attachment").wait_for(state="detached")
 

@@ -29,9 +29,11 @@ def test_a_conversation_that_was_left_is_forgotten(transactional_db, person):
         if name == NAMES[0]:
             page.evaluate("() => { window.left = new WeakRef(document.getElementById('conversation')); }")
 
-    page.request_gc()
+    def is_forgotten():
+        page.request_gc()
+        return page.evaluate("window.left.deref() === undefined")
 
-    assert page.evaluate("window.left.deref() === undefined")
+    people.until(page, is_forgotten, "It is forgotten.")
 
 
 def test_what_comes_late_of_a_conversation_that_was_left_is_no_fault(transactional_db, person):

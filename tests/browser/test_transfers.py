@@ -71,10 +71,10 @@ def test_a_transfer_that_is_declined(lucia, jonas, visitor):
 
 
 def test_a_transfer_that_is_missed(lucia, jonas, visitor):
-    Queue.objects.update(offer_timeout_seconds=5)
+    Queue.objects.update(offer_timeout_seconds=10)
     colleagues.ask_to_take_over(lucia, "Jonas Brandt")
 
-    expect(people.state_button(jonas, "RONA")).to_be_visible(timeout=20_000)
+    expect(people.state_button(jonas, "RONA")).to_be_visible(timeout=30_000)
     expect(jonas.get_by_text("You did not answer the transfer request of Lucía Marín")).to_be_visible()
     expect(lucia.get_by_role("alert").filter(has_text="Ana Pereira: Jonas Brandt")).to_be_visible()
     expect(people.reply_box(lucia)).to_be_visible()

@@ -72,7 +72,7 @@ def soak():
 @pytest.fixture
 def orders(transactional_db):
     make.file_types()
-    queue = make.queue("Orders", offer_timeout_seconds=120)
+    queue = make.queue("Orders", offer_timeout_seconds=120, waiting_grace_seconds=600)  # none of them has a page
     make.closing_reason(queue, "Resolved", is_default=True)
     people.agent("Lucía Marín", queue, capacity=20)
     return queue
@@ -119,7 +119,7 @@ def see_conversation(desk, attacker):
     expect(thread.get_by_alt_text(words["file"], exact=True)).to_be_visible()
     task = desk.locator(f"#task-{attacker.talk.pk}")
     expect(task.locator(".who")).to_have_text(words["name"])
-    expect(task.locator(".last")).to_have_text(words["message"])
+    expect(task.locator(".last > bdi")).to_have_text(words["message"])
     for shown in (words["name"], words["email"], attacker.address, "English"):
         expect(customer).to_contain_text(shown)
     expect(customer.get_by_title("Firefox")).to_have_attribute("title", words["user_agent"])

@@ -180,7 +180,7 @@ def test_who_writes_while_the_conversation_leaves_reaches_no_other_customer_and_
         writes_until(desk, lambda: not asks.count(), "The request is taken back.")
         takes_away("Bruno Costa")
     writes_until(desk, lambda: not box.count(), "The conversation leaves.")
-    desk.keyboard.type("j?4")
+    desk.keyboard.type("3j?4")  # begins with one more, as he writes on without a pause
     desk.keyboard.press("Enter")
 
     expect(notice(desk, f"You had not sent this yet in the conversation with Bruno Costa: “{WRITTEN}3")).to_be_visible()
@@ -223,7 +223,7 @@ def test_what_is_being_written_when_the_conversation_ends_can_be_copied(desk):
     closing.end(talk_with("Bruno Costa").pk, by=lucia())
     dialog = people.closing_dialog(desk)
     writes_until(desk, dialog.is_visible, "The closing reasons open.")
-    desk.keyboard.type("re")
+    desk.keyboard.type("3re")
     desk.keyboard.press("Enter")
 
     expect(dialog.get_by_role("combobox")).to_have_value("")
