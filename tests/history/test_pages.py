@@ -157,10 +157,10 @@ def panel(agent, conversation):
 def test_the_panel_tells_device_page_and_time_waited(lucia):
     opened = make.active_conversation(
         lead=lucia,
-        queued_at=make.ago(38),
         page_address="https://shop.example.com/orders/48213",
         user_agent="Mozilla/5.0 (Android 14; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0",
     )
+    Conversation.objects.update(queued_at=opened.answered_at - dt.timedelta(seconds=38))
 
     html = desk_of(lucia).get(reverse("desk:conversation", args=[opened.pk])).content.decode()
     link = panel(lucia, opened).one("a", href="https://shop.example.com/orders/48213")

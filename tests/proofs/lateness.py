@@ -66,9 +66,9 @@ def questions(address):
 def main(address):
     threading.Thread(target=end_with_parent, daemon=True).start()
     ask = questions(address)
+    last = time.monotonic()
     while True:
-        longest, last = 0.0, time.monotonic()
-        end = last + REPORT_SECONDS
+        longest, end = 0.0, last + REPORT_SECONDS  # what the report itself takes counts too
         while last < end:
             time.sleep(NAP_SECONDS)
             ask()

@@ -29,6 +29,8 @@ GENEROUS = {
 ROWS = "SELECT conversation_id, number, id, sender, agent_id, key, text FROM conversations_message ORDER BY 1, 2, 3"
 LOOKS, LOOK_SECONDS = 10, 0.01
 MOST_PATIENCE = 4.0
+PROCESSOR_TICKS = 8  # user to steal, in /proc/stat
+MOST_STOLEN = 0.75
 KEY_RULES = ("one_message_per_visitor_key", "one_message_per_agent_key")
 
 
@@ -177,16 +179,28 @@ class Others:
     """What others leave of this machine, told before a proof runs: what the proof itself does is no excuse."""
 
     patience = 1.0
+    ticks = (0,) * PROCESSOR_TICKS
 
     @classmethod
     def look(cls):
-        """Count a few times who wants a processor besides this process."""
+        """Count a few times who wants a processor besides this process; what was stolen lately counts too."""
         wanting = []
         for _ in range(LOOKS):
             time.sleep(LOOK_SECONDS)
             wanting.append(int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]) - 1)
         processors = os.cpu_count() or 1
-        cls.patience = min(MOST_PATIENCE, (processors + sum(wanting) / LOOKS) / processors)
+        share_left = 1 - min(cls._stolen_share(), MOST_STOLEN)
+        cls.patience = min(MOST_PATIENCE, (processors + sum(wanting) / LOOKS) / processors / share_left)
+
+    @classmethod
+    def _stolen_share(cls):
+        """How much of what this machine wanted of its processors the one that it runs on gave to others."""
+        now = tuple(map(int, Path("/proc/stat").read_text(encoding="ascii").split()[1 : 1 + PROCESSOR_TICKS]))
+        _user, _nice, _system, idle, waiting, *_interrupts, stolen = spent = [
+            after - before for after, before in zip(now, cls.ticks, strict=True)
+        ]
+        cls.ticks = now
+        return stolen / max(1, sum(spent) - idle - waiting)
 
 
 def patience():
