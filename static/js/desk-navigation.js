@@ -50,15 +50,15 @@ const isGoing = () => latest !== null && ![XMLHttpRequest.UNSENT, XMLHttpRequest
 function arriving({ detail }) {
   const isLate = visits.has(detail.xhr) ? visits.get(detail.xhr) !== visit : !detail.target.isConnected;
   if (isLate) detail.shouldSwap = false;
-  else if (isSignIn(detail.xhr)) toSignIn(detail);
+  else if (isSignIn(detail.xhr.responseURL)) toSignIn(detail);
   else if (!detail.target.isConnected) {
     detail.target = document.getElementById("conversation");
     bringHome(detail.target);
   }
 }
 
-function isSignIn(xhr) {
-  return new URL(xhr.responseURL || location.href).pathname === desk.dataset.signIn;
+function isSignIn(address) {
+  return new URL(address || location.href).pathname === desk.dataset.signIn;
 }
 
 /** Signed out meanwhile. */
@@ -80,7 +80,7 @@ async function show(path, onShown) {
   } catch {
     return mine === visit && showNotice(words("noAnswer"));
   }
-  if (mine !== visit) return; // somewhere else by now
+  if (mine !== visit || page === undefined) return; // somewhere else by now
   if (page) {
     for (const id of ["conversation", "customer"]) put(id, document.adoptNode(page.getElementById(id)));
   } else {
@@ -91,9 +91,13 @@ async function show(path, onShown) {
   onShown();
 }
 
-/** The page, or none when there is no such place for the agent; that no answer came says nothing about the place. */
+/**
+ * The page, or null when there is no such place for the agent; that no answer came says nothing about the place. Whoever
+ * was signed out meanwhile goes to the sign-in page, and nothing is answered.
+ */
 async function read(path) {
   const response = await fetch(path);
+  if (isSignIn(response.url)) return location.assign(desk.dataset.home);
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(`status ${response.status}`);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -176,7 +180,7 @@ export function startNavigation(onShown) {
     event.preventDefault();
     show(event.detail.path, onShown);
   });
-  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => isSignIn(detail.xhr) && toSignIn(detail));
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => isSignIn(detail.xhr.responseURL) && toSignIn(detail));
   document.body.addEventListener("htmx:beforeRequest", going);
   // The socket may tell that the conversation is closed before the answer to its closing reason is here.
   document.body.addEventListener("htmx:beforeRequest", (event) => {

@@ -187,6 +187,17 @@ def test_a_late_transcript_does_not_open_beside_another_customer(talks, late):
     expect_open(desk, "Bruno Costa")
 
 
+def test_a_way_back_of_who_was_signed_out_leads_to_the_sign_in_page(talks):
+    desk, *_ = talks
+    row(desk, "Ana Pereira").click()
+    expect_open(desk, "Ana Pereira")
+    desk.context.clear_cookies()
+
+    desk.go_back()
+
+    desk.wait_for_url("**/sign-in/**")
+
+
 @pytest.mark.parametrize("status", [None, 503], ids=["no network", "database away"])
 def test_a_way_back_that_is_not_answered_says_so_and_stays(talks, status):
     desk, *_ = talks
