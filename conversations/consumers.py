@@ -196,10 +196,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def disconnect(self, code: int) -> None:
         """Forget the page."""
         if self.page is not None:
-            closed_at = current_pages().now()
             self._forget_page()
             await self.page.stop()
-            await self.left(closed_at)
+            await self.left(await current_pages().closed_at())
 
     def _forget_page(self) -> None:
         """At once and without waiting for anything; safe to repeat."""

@@ -68,6 +68,7 @@ class Pages:
         self.desks: dict[int, set[DeskPage]] = defaultdict(set)
         self.lines: dict[int, QueueLine] = {}
         self.is_beat_due = asyncio.Event()
+        self.beating = asyncio.Lock()  # held while a heartbeat says who is here
         self.clock_lead = dt.timedelta()  # of the database's clock over this process's
 
     def now(self) -> dt.datetime:
@@ -77,6 +78,15 @@ class Pages:
     def beat_soon(self) -> None:
         """Let the heartbeat say at once who is here."""
         self.is_beat_due.set()
+
+    async def closed_at(self) -> dt.datetime:
+        """
+        When a page that was just removed counts as closed, by the database's clock.
+
+        A heartbeat that is under way may say yet that the page is open, so that is awaited: the time is after it.
+        """
+        async with self.beating:
+            return self.now()
 
     def add(self, page: Page) -> None:
         """Join first; the page reads when it starts."""

@@ -98,8 +98,9 @@ class Watch:
         """Renew the leases of everybody whose page is open here, also when one closed elsewhere, until cancelled."""
         while True:
             self._pages.is_beat_due.clear()
-            rights = [right_of(page) for pages in self._pages.desks.values() for page in pages]
-            self._pages.clock_lead = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
+            async with self._pages.beating:
+                rights = [right_of(page) for pages in self._pages.desks.values() for page in pages]
+                self._pages.clock_lead = await in_thread(renew, pool=keepers)(rights, list(self._pages.visitors))
             await asyncio.sleep(SOONEST_BEAT_SECONDS)
             # Not wait_for: until Python 3.12 it swallows a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):

@@ -1,6 +1,7 @@
 """Pages that end: nothing of them stays, nobody is brought back by them, and another server's page counts too."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -50,6 +51,40 @@ async def test_a_socket_that_dies_while_a_command_hangs_leaves_no_page_behind(he
     assert its_page not in current_hub().groups_of
     await asyncio.wait([its_page._task], timeout=10)
     assert its_page._task.cancelled()
+
+
+@pytest.mark.parametrize("side", ["chat", "desk"])
+async def test_a_page_that_closes_while_a_heartbeat_runs_is_gone_all_the_same(here, monkeypatch, side):
+    talk, pages, renews = await in_database(Talk), current_pages(), watch.renew
+    is_counted_in, may_renew, is_renewed = [threading.Event() for _ in range(3)]
+
+    def renew_late(rights, conversation_ids):
+        if not rights and not conversation_ids:
+            return renews(rights, conversation_ids)
+        is_counted_in.set()
+        may_renew.wait(60)
+        lead = renews(rights, conversation_ids)
+        is_renewed.set()
+        return lead
+
+    page = await getattr(talk, side)(here).__aenter__()
+    await page.until_drawn()
+    monkeypatch.setattr(watch, "renew", renew_late)
+    pages.beat_soon()
+    assert await asyncio.to_thread(is_counted_in.wait, 20)
+
+    closing = asyncio.create_task(page.__aexit__())
+    while pages.visitors or pages.desks:
+        await asyncio.sleep(0.01)
+    may_renew.set()
+    await closing
+    assert await asyncio.to_thread(is_renewed.wait, 20)
+
+    if side == "chat":
+        assert await in_database(departures(talk).exists)
+    else:
+        agent = await in_database(Agent.objects.get, pk=talk.agent.pk)
+        assert agent.connected_until <= await in_database(database_now)
 
 
 def rights_of(talk):
