@@ -158,6 +158,12 @@ class Page:
         """The page has got its first fragments and is in step."""
         await self.until(lambda: self.shown, "the first fragments")
 
+    async def ping(self):
+        """What was sent before has been dealt with when this is answered."""
+        before = len(self.frames)
+        await self.send("ping")
+        await self.until(lambda: any(frame["is"] == "pong" for frame in self.frames[before:]), "a pong")
+
     async def say(self, text, conversation=None, *, its_key=None):
         """Send a message and wait for the answer to it."""
         its_key = its_key or key()

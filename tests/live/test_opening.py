@@ -30,12 +30,6 @@ def slow_line(monkeypatch):
     return slow_for
 
 
-async def heard(desk):
-    """What the page sent before this was done."""
-    await desk.send("ping")
-    await desk.until(lambda: desk.frames[-1]["is"] == "pong", "a pong")
-
-
 def second_talk(talk):
     """Another conversation of the same agent, with one line."""
     return make.active_conversation(lead=talk.agent)
@@ -51,7 +45,7 @@ async def test_the_number_of_the_last_line_is_that_of_the_conversation_that_is_o
         await is_under_way.wait()
         desk.lines.clear()
         await desk.send("open", conversation=other.pk, last=0)
-        await heard(desk)
+        await desk.ping()
         may_arrive.set()
 
         await desk.until_line(1)
@@ -65,7 +59,7 @@ async def test_a_conversation_that_is_opened_while_a_lost_one_is_closed_stays_op
     async with page_of(here)(here, f"/ws/desk/?open={foreign.id}&last=0", talk.agent_cookie) as desk:
         await is_under_way.wait()
         await desk.send("open", conversation=talk.id, last=0)
-        await heard(desk)
+        await desk.ping()
         may_arrive.set()
 
         await desk.until_line(1)
@@ -87,7 +81,7 @@ async def test_lines_that_a_page_no_longer_has_come_again_though_later_ones_are_
     async with talk.desk(here, last=2) as desk:
         await asyncio.to_thread(is_read.wait, 10)
         await desk.send("open", conversation=talk.id, last=0)  # the same one anew, as it stood a moment ago
-        await heard(desk)
+        await desk.ping()
         may_answer.set()
 
         await desk.until_line(3)
@@ -116,7 +110,7 @@ async def test_what_a_page_lacks_is_read_once_and_drawn_beside_the_loop(here, mo
     monkeypatch.setattr(RenderedLines, "render", render_and_tell)
     async with talk.desk(here) if who == "desk" else talk.chat(here) as reader:
         await reader.until_line(3)
-        await heard(reader)
+        await reader.ping()
 
     assert len(looks) == 1
     assert drawn_in and threading.current_thread() not in drawn_in

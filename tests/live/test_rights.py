@@ -207,8 +207,7 @@ async def test_signing_out_in_one_browser_leaves_the_other_one_open(portal, mach
         await in_database(lambda: Session.objects.filter(session_key=here.partition("=")[2]).delete())
 
         assert await in_time(desk.until_closed(), machine) == 4401
-        await other.send("ping")
-        await other.until(lambda: other.frames[-1]["is"] == "pong", "a pong")
+        await other.ping()
 
 
 async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal, machine):
@@ -226,8 +225,7 @@ async def test_an_agent_who_is_out_of_a_conversation_gets_no_more_of_it(portal, 
         answer = await desk.say("Yes", talk.id)
         await desk.send("open", conversation=talk.id, last=0)
         await desk.send("seen", conversation=talk.id, number=1)
-        await desk.send("ping")
-        await desk.until(lambda: any(frame["is"] == "pong" for frame in desk.frames), "a pong")
+        await desk.ping()
         await in_database(make.message, talk.conversation, "A line of its own", number=99)
         await chat.until_line(99)
         assert set(desk.lines) <= set(lines) | {2}  # the sentence that it went back to its queue
@@ -253,8 +251,7 @@ async def test_a_desk_that_asks_for_somebody_elses_conversation_gets_nothing_of_
     path = f"/ws/desk/?open={other.id}&last=0"
     async with Page(portal, path, talk.agent_cookie) as desk:
         await desk.until_drawn()
-        await desk.send("ping")
-        await desk.until(lambda: any(frame["is"] == "pong" for frame in desk.frames), "a pong")
+        await desk.ping()
 
     assert desk.lines == {}
     assert f"panel-{other.id}" not in desk.shown
@@ -292,6 +289,5 @@ async def test_a_desk_that_opens_while_rights_are_looked_up_stays_open(here, mon
             await asyncio.to_thread(looked.wait, 10)  # the next look: the first one has been dealt with
 
             for page in (desk, new):
-                await page.send("ping")
-                await page.until(lambda page=page: page.frames[-1]["is"] == "pong" or page.code, "a pong")
+                await page.ping()
                 assert page.code is None

@@ -41,8 +41,7 @@ async def test_a_page_that_has_more_than_the_database_is_told_once_to_be_loaded_
         told = [frame["is"] for frame in page.frames].count("reload")
     async with getattr(talk, side)(server, last=2) as page:
         await page.until_drawn()
-        await page.send("ping")
-        await page.until(lambda: page.frames[-1]["is"] == "pong", "a pong")
+        await page.ping()
         told_again = [frame["is"] for frame in page.frames].count("reload")
 
     assert (told, told_again) == (1, 0)
@@ -60,8 +59,7 @@ async def test_a_page_catches_up_from_any_number(server, side):
             await page.until_drawn()
             if number < last:
                 await page.until_line(last)
-            await page.send("ping")
-            await page.until(lambda page=page: page.frames[-1]["is"] == "pong", "a pong")
+            await page.ping()
         assert page.order == list(range(number + 1, last + 1))
 
 
