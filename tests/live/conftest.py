@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conversations import watch
-from tests.portals import ROOT, Portal
+from tests.portals import ROOT, START_SECONDS, Portal
 
 
 class UvicornPortal(Portal):
@@ -24,7 +24,7 @@ class UvicornPortal(Portal):
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()], stdout=log, stderr=log
             )
-        self.get("/favicon.ico")
+        self._ask("/favicon.ico", START_SECONDS)
         return self
 
 

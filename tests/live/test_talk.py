@@ -194,7 +194,7 @@ async def test_coming_back_in_the_middle_of_a_talk_loses_and_doubles_nothing(ser
         async with talk.chat(server, last=last) as chat:
             for its_key in keys:
                 assert (await chat.say(make.SAID, its_key=its_key))["is"] == "posted"
-            await chat.until(lambda: max(order + chat.order) == 13, "the last line")
+            await chat.until(lambda: max(order + chat.order, default=0) == 13, "the last line")
             order += chat.order
         await desk.until_line(13)
 
