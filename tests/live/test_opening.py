@@ -90,7 +90,7 @@ async def test_lines_that_a_page_no_longer_has_come_again_though_later_ones_are_
 
 
 @pytest.mark.parametrize("who", ["desk", "chat"])
-async def test_what_a_page_lacks_is_read_once_and_drawn_beside_the_loop(here, monkeypatch, who):
+async def test_what_a_page_lacks_is_read_once_and_drawn_beside_the_loop(by_rings_alone, here, monkeypatch, who):
     looks, drawn_in = [], set()
     name, module = ("missing_lines", desk_page) if who == "desk" else ("missing_lines_of_visitor", page)
     look, render = getattr(module, name), RenderedLines.render
