@@ -4,7 +4,7 @@ import datetime as dt
 
 from django.template.loader import render_to_string
 from django.utils import translation
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config import stamps
@@ -14,6 +14,7 @@ from conversations.states import MessageKind, Party, State
 from conversations.thread import Audience, Line
 
 NOW = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 words = st.text(max_size=20) | st.sampled_from(["<b>&amp;'\"", "{{ message.pk }}", "\ue000pk\ue001", "{% now %}"])
 lines = st.builds(
     Line,
@@ -52,6 +53,7 @@ def drawn(template, name, thing, language):
         return render_to_string(template, {name: thing, "oob": True})
 
 
+@unhurried
 @given(line=lines, audience=st.sampled_from(Audience), language=st.sampled_from(["en", "es"]))
 def test_a_stamped_line_is_what_its_template_draws(line, audience, language):
     template = thread.TEMPLATES[audience]
@@ -61,6 +63,7 @@ def test_a_stamped_line_is_what_its_template_draws(line, audience, language):
     assert stamped == drawn(template, "message", line, language)
 
 
+@unhurried
 @given(task=tasks, language=st.sampled_from(["en", "es"]))
 def test_a_stamped_task_is_what_its_template_draws(task, language):
     stamped = snapshots.draw_task(task, task.is_open, language)
