@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection, connections, transaction
@@ -47,7 +48,10 @@ def held(row):
 
 
 @on_postgresql
-def test_a_turn_of_the_router_passes_over_who_is_held_and_does_the_rest():
+def test_a_turn_of_the_router_passes_over_who_is_held_and_does_the_rest(monkeypatch):
+    # Long enough for a blink on a slow machine, too short for the whole time that anybody else waits for a lock.
+    monkeypatch.setattr(router, "SWEEP_MOST_SECONDS", 3)
+    monkeypatch.setattr(deadlines, "random", SimpleNamespace(sample=lambda some, count: sorted(some)))  # held first
     stuck, other = (make.wrap_up_conversation(deadline_seconds=-1) for _ in range(2))
     lucia = make.agent("Lucía")
     waiting = make.waiting_conversation(queue=make.queue(members=[lucia]))
