@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import secrets
+import time
 
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
@@ -58,6 +59,17 @@ async def until(condition, seconds=10):
     async with asyncio.timeout(seconds):
         while not await in_database(condition):
             await asyncio.sleep(0.05)
+
+
+async def in_time(promised, machine, seconds):
+    """Await what is promised within so many seconds; by as much as the machine itself is late it may be later."""
+    began = time.monotonic()
+    found = await promised
+    took = time.monotonic() - began
+    lag = await asyncio.to_thread(machine.lag, began, began + took)
+    print(f"after {took:.1f} s, the machine itself late by {lag:.2f} s")
+    assert took < seconds + lag
+    return found
 
 
 class Talk:

@@ -13,7 +13,7 @@ from conversations import router, watch
 from conversations.actions import offers
 from conversations.models import Offer
 from tests import make
-from tests.live.sockets import Talk, cookie_of, in_database, page_of, until, visitor_with_cookie
+from tests.live.sockets import Talk, cookie_of, in_database, in_time, page_of, until, visitor_with_cookie
 
 MUST_COME = 2.0
 BUSY = 2.0  # the machine that runs the tests does other things too
@@ -25,22 +25,22 @@ def without_rings(monkeypatch):
     monkeypatch.setattr(live, "send_rings", lambda rings: None)
 
 
-async def test_lines_arrive_without_rings(here, without_rings):
+async def test_lines_arrive_without_rings(here, machine, without_rings):
     talk = await in_database(Talk)
     async with talk.desk(here) as desk, talk.chat(here) as chat:
         await desk.until_line(1)
         await chat.until_line(1)
 
         await chat.say("Hello")
-        await desk.until_line(2, MUST_COME + BUSY)
+        await in_time(desk.until_line(2), machine, MUST_COME + BUSY)
         await desk.say("Hello", talk.id)
-        await chat.until_line(3, MUST_COME + BUSY)
+        await in_time(chat.until_line(3), machine, MUST_COME + BUSY)
 
         await desk.until_line(3)
     assert desk.order == chat.order == [1, 2, 3]
 
 
-async def test_work_arrives_without_rings(here, without_rings):
+async def test_work_arrives_without_rings(here, machine, without_rings):
     queue = await in_database(make.queue)
     lucia = await in_database(make.agent, queues=[queue], state=AgentState.IDLE)
     visitor, visitor_cookie = await in_database(visitor_with_cookie)
@@ -51,19 +51,21 @@ async def test_work_arrives_without_rings(here, without_rings):
         async with page(here, "/ws/chat/?last=0", visitor_cookie) as chat:
             await chat.until_drawn()
             await in_database(agent_actions.become_available, lucia.pk, by=lucia)
-            await desk.until_shown("state", "Available", MUST_COME + BUSY)
-            await desk.until_shown("requests", "Ana Pereira", MUST_COME + BUSY)
+            await in_time(desk.until_shown("state", "Available"), machine, MUST_COME + BUSY)
+            await in_time(desk.until_shown("requests", "Ana Pereira"), machine, MUST_COME + BUSY)
 
             offer = await in_database(Offer.objects.get, agent=lucia)
             await in_database(offers.accept, offer.pk, by=lucia)
 
-            await chat.until_shown("status", lucia.name, MUST_COME + BUSY)
-            await chat.until_line(2, MUST_COME + BUSY)
-            await desk.until(lambda: "Ana Pereira" not in desk.shown["requests"], "no request", MUST_COME + BUSY)
-            await desk.until_shown("tasks", "Ana Pereira", MUST_COME + BUSY)
+            await in_time(chat.until_shown("status", lucia.name), machine, MUST_COME + BUSY)
+            await in_time(chat.until_line(2), machine, MUST_COME + BUSY)
+            await in_time(
+                desk.until(lambda: "Ana Pereira" not in desk.shown["requests"], "no request"), machine, MUST_COME + BUSY
+            )
+            await in_time(desk.until_shown("tasks", "Ana Pereira"), machine, MUST_COME + BUSY)
 
 
-async def test_a_line_whose_ring_was_lost_arrives_though_a_later_ring_came(here):
+async def test_a_line_whose_ring_was_lost_arrives_though_a_later_ring_came(here, machine):
     talk = await in_database(Talk)
     async with talk.desk(here) as desk:
         await desk.until_line(1)
@@ -73,7 +75,7 @@ async def test_a_line_whose_ring_was_lost_arrives_though_a_later_ring_came(here)
         live.current_hub().ring_here([{"group": desk_group(talk.agent.pk), "what": "changed"}])
 
         await desk.until_shown("tasks", "Lost")
-        await desk.until_line(2, MUST_COME + BUSY)
+        await in_time(desk.until_line(2), machine, MUST_COME + BUSY)
 
 
 @pytest.mark.parametrize(

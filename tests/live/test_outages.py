@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 
-from tests.live.sockets import Page, Talk, in_database, key
+from tests.live.sockets import Page, Talk, in_database, in_time, key
 from tests.portals import ROOT
 from tests.servers import Postgres, Valkey
 
@@ -33,7 +33,7 @@ async def test_a_talk_goes_across_processes(two_portals):
     assert desk.order == chat.order == list(range(1, 22))
 
 
-async def test_a_talk_goes_on_without_redis_and_nobody_sees_an_error(start_portal):
+async def test_a_talk_goes_on_without_redis_and_nobody_sees_an_error(start_portal, machine):
     with Valkey() as valkey:
         first, second = [start_portal(REDIS_URL=valkey.url()) for _ in range(2)]
         talk = await in_database(Talk)
@@ -44,16 +44,16 @@ async def test_a_talk_goes_on_without_redis_and_nobody_sees_an_error(start_porta
             await asyncio.to_thread(valkey.kill)
             for number in (3, 5, 7):
                 await chat.say("Are you there?")
-                await desk.until_line(number, MUST_COME)
+                await in_time(desk.until_line(number), machine, MUST_COME)
                 await desk.say("Yes", talk.id)
-                await chat.until_line(number + 1, MUST_COME)
+                await in_time(chat.until_line(number + 1), machine, MUST_COME)
 
             await asyncio.to_thread(valkey.start)
             for number in (9, 11, 13):
                 await chat.say("Still there?")
-                await desk.until_line(number, MUST_COME)
+                await in_time(desk.until_line(number), machine, MUST_COME)
                 await desk.say("Yes", talk.id)
-                await chat.until_line(number + 1, MUST_COME)
+                await in_time(chat.until_line(number + 1), machine, MUST_COME)
 
             assert desk.order == chat.order == list(range(1, 15))
             assert {frame["is"] for frame in chat.frames} == {"hello", "fragments", "messages", "posted"}

@@ -15,7 +15,7 @@ from conversations import access, groups, thread
 from conversations.actions import conferences, files, messaging
 from conversations.models import Message
 from conversations.pages import current_pages
-from tests.live.sockets import HerePage, in_database, until
+from tests.live.sockets import HerePage, in_database, in_time, until
 from tests.proofs import rights
 from tests.proofs.mutants_of_rights import always, any_place_of, broken, known_by_key_alone, owned_by_nobody
 from tests.proofs.rights import NOTE_MARK, RIGHTS, ROLES, TALK_MARK, row_of
@@ -276,16 +276,15 @@ async def test_the_key_of_another_ones_message_is_as_good_as_any_other(here, rol
     assert await not_stored_under(here, world, role, messages) == []
 
 
-async def test_a_guest_who_is_put_out_gets_nothing_more_within_five_seconds(here):
+async def test_a_guest_who_is_put_out_gets_nothing_more_within_five_seconds(here, machine):
     world = await in_database(World)
     async with desk_page(here, world, "agent_guest") as guest, desk_page(here, world, "agent_lead") as lead:
         await guest.until_line(1)
         await guest.until_shown("tasks", f"task-{world.talk.pk}")
 
         await in_database(conferences.end, world.talk.pk, by=world.lead)
-        await guest.until(
-            lambda: f"task-{world.talk.pk}" not in guest.shown["tasks"], "the end of it", seconds=REVOKED_SECONDS
-        )
+        is_over = guest.until(lambda: f"task-{world.talk.pk}" not in guest.shown["tasks"], "the end of it")
+        await in_time(is_over, machine, REVOKED_SECONDS)
         seen = len(guest.frames)
         note = await lead.say_note(f"Among us: {NOTE_MARK}", world.talk.pk)
         await lead.until_line(note["number"])
