@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 
+from agents import actions as agent_actions
 from config import server, threads
 from config.threads import in_thread
 from conversations import consumers, pages, watch
@@ -126,6 +127,11 @@ def many_connections():
 def no_safety_poll():
     """What no ring announced is never found."""
     watch.POLL_SECONDS = 3600
+
+
+def heartbeats_when_asked():
+    """A server says who is here when a page opens here or closes elsewhere, and never by itself."""
+    agent_actions.HEARTBEAT_SECONDS = 3600
 
 
 def headers_in_time():
