@@ -19,6 +19,7 @@ from tests.proofs.rights import FOREIGN_MARK, NOTE_MARK, ROLES, TALK_MARK
 
 ENDED_LINE = "Goodbye then"
 PASSWORD = "correct-horse"  # everybody's
+LASTING_SECONDS = 3600  # no offer runs out while others are still being tried
 
 
 @cache
@@ -94,11 +95,12 @@ class World:
     def add_offers(self, given):
         waiting = make.waiting_conversation(queue=self.orders, visitor_name="Wil Waiting")
         elsewhere = make.waiting_conversation(queue=self.returns, visitor_name=f"Fay {FOREIGN_MARK}")
-        self.offer = make.offer(to=self.lead, conversation=waiting)
-        self.foreign_offer = make.offer(to=self.other_lead, conversation=elsewhere)
+        lasting = {"seconds": LASTING_SECONDS}
+        self.offer = make.offer(to=self.lead, conversation=waiting, **lasting)
+        self.foreign_offer = make.offer(to=self.other_lead, conversation=elsewhere, **lasting)
         self.asked = None
         if given == "asked":
-            self.asked = make.offer(to=self.colleague, conversation=self.talk, kind=OfferKind.CONFERENCE)
+            self.asked = make.offer(to=self.colleague, conversation=self.talk, kind=OfferKind.CONFERENCE, **lasting)
             self.asked.made_by = self.lead
             self.asked.save()
 
