@@ -33,6 +33,7 @@ from tests.servers import Valkey
 DRAIN_SECONDS = 15
 LOST_ANSWERS = 0.05
 HALT_SECONDS = 3
+RETURN_SECONDS = 60  # within which somebody is connected again, whatever happened
 
 
 # What happens to them
@@ -112,7 +113,11 @@ class Faults:
         return True
 
     async def cut(self, luck):
-        connected = [person for person in self.people if person.is_connected]
+        """Cut some of those who are connected; while the server is away nobody is, and it waits for the first."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + RETURN_SECONDS * patience()
+        while not (connected := [person for person in self.people if person.is_connected]) and loop.time() < end:
+            await asyncio.sleep(0.05)
         chosen = luck.sample(connected, min(len(connected), max(1, len(self.people) // 3)))
         return any([person.cut() for person in chosen])
 
