@@ -285,8 +285,8 @@ async def test_what_the_proof_looks_at_is_found_out(transactional_db, tmp_path):
 async def drip(portal, beginning, seconds):
     """Send these bytes and then a letter now and then: the answer, and after how long the server ended it."""
     async with line_to(portal) as line:
+        began = time.monotonic()  # the server may have read it before we go on
         line.write(beginning)
-        began = time.monotonic()
         while time.monotonic() - began < seconds:
             if await line.until(seconds=0.2):
                 return bytes(line.got), time.monotonic() - began
