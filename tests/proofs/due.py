@@ -6,7 +6,7 @@ import threading
 from django.db import transaction
 
 from agents import actions as agent_actions
-from agents.models import AgentStateChange
+from agents.models import Agent, AgentStateChange
 from agents.states import AgentState
 from config.clock import database_now
 from conversations.actions import closing, offers, presence
@@ -123,9 +123,15 @@ class Due:
             "wrap-up limit": lambda: closing.finish(self.wrap_up.pk, self.reason.pk, by=lead_of(self.wrap_up)),
             "waiting visitor": lambda: presence.visitor_came(self.waiting.pk),
             "active visitor": lambda: presence.visitor_came(self.active.pk),
-            "agent's grace": lambda: agent_actions.desks_seen([self.lost.pk]),
+            "agent's grace": self._desk_comes_back,
             "overflow": lambda: offers.accept(self.rescue.pk, by=self.rescue.agent),
         }
+
+    def _desk_comes_back(self):
+        """And it stays, though nobody beats for it: after another grace the agent would be lost again, and rightly."""
+        agent_actions.desks_seen([self.lost.pk])
+        seen = Agent.objects.filter(pk=self.lost.pk, seen_at__gt=self.since)
+        seen.update(seen_at=make.ago(-FAR_SECONDS))
 
     def fired_automatically(self):
         """The kinds that the clock acted on; a wrap-up that its lead finished in time is none of them."""
