@@ -165,10 +165,10 @@ class House:
         """By how much the machine itself was late while this was measured."""
         return self.machine.lag(self.history.began, self.history.ended or time.monotonic())
 
-    def late(self, more=0.0):
-        """What was later than promised, by so much more than the machine itself can explain."""
-        found, lag = self.history, self.lag + more
-        if found.longest_beside > BESIDE_SECONDS * patience() + lag:
+    def late(self):
+        """What was later than promised, by more than the machine itself and the time between two looks can explain."""
+        found, lag = self.history, self.lag
+        if found.longest_beside > BESIDE_SECONDS * patience() + lag + found.longest_gap:
             yield f"Somebody waited beside a free place for {found.longest_beside:.2f} s."
         if found.longest_pause > SWEEP_SECONDS * patience() + lag:
             yield f"For {found.longest_pause:.2f} s no router was at work."
