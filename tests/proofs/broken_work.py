@@ -86,12 +86,12 @@ def one_offer_a_second():
 
 
 def late_first_sweep():
-    """A router that waits for 10 s before it looks for the first time."""
+    """A router that waits for two minutes before it looks for the first time."""
     router = import_module("conversations.router").Router
     run = router.run
 
     async def late(self):
-        await asyncio.sleep(10)
+        await asyncio.sleep(120)
         await run(self)
 
     router.run = late
