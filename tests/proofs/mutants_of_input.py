@@ -5,7 +5,7 @@ import time
 from config import server
 from conversations import consumers
 
-BLOCKED_SECONDS = 0.4
+BLOCKED_SECONDS = 1.0  # more than twice what ordinary messages take beside others
 
 
 def stops_for_bad_frames():

@@ -65,7 +65,7 @@ def acknowledge_what_waits():
     store, waiting = writer.Writer._store, set()
 
     async def store_later(self, drafts):
-        await asyncio.sleep(3)  # longer than sockets take to leave
+        await asyncio.sleep(30)  # longer than a server may take to end
         return await store(self, drafts)
 
     async def post(self, draft):
