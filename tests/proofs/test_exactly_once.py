@@ -148,8 +148,8 @@ async def talk_under_faults(
         await asyncio.gather(
             faults.run(seconds, names, pauses), *[write_on(person, count, seconds) for person in people]
         )
-        faults.happened["answers lost"] = sum(person.thrown_away for person in people)
         drained = await drain(people, database, limit * patience())
+        faults.happened["answers lost"] = sum(person.thrown_away for person in people)
         await asyncio.to_thread(faults.look_at_servers)
     return people, faults, drained
 
