@@ -179,36 +179,38 @@ def test_a_reason_that_is_being_chosen_outlasts_news_that_come_late(desk, person
     goes_on_choosing(desk, choice)
 
 
-def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, person):
+@pytest.fixture
+def answer_end(desk, person):
+    """The agent has ended a talk, and the socket brought the dialog; a function that lets the answer to End come."""
     held = []
     people.start_chat(person())
     people.accept(desk)
     desk.route("**/end/", lambda route: held.append((route, route.fetch())))
-    people.end(desk)  # the socket brought the dialog
+    people.end(desk)
     people.until(desk, lambda: held, "End is answered.")
+
+    def answer():
+        with desk.expect_response("**/end/"):
+            route, response = held[0]
+            route.fulfill(response=response)
+
+    return answer
+
+
+def test_a_reason_that_is_being_chosen_outlasts_a_late_answer_to_end(desk, answer_end):
     choice = people.closing_dialog(desk).get_by_role("combobox")
     desk.keyboard.type("pay")
 
-    with desk.expect_response("**/end/"):
-        route, response = held[0]
-        route.fulfill(response=response)
+    answer_end()
 
     goes_on_choosing(desk, choice)
 
 
-def test_a_late_answer_to_end_does_not_bring_back_the_dialog_that_was_put_aside(desk, person):
-    held = []
-    people.start_chat(person())
-    people.accept(desk)
-    desk.route("**/end/", lambda route: held.append((route, route.fetch())))
-    people.end(desk)  # the socket brought the dialog
-    people.until(desk, lambda: held, "End is answered.")
+def test_a_late_answer_to_end_does_not_bring_back_the_dialog_that_was_put_aside(desk, answer_end):
     desk.keyboard.press("Escape")
     expect(people.closing_dialog(desk)).to_be_hidden()
 
-    with desk.expect_response("**/end/"):
-        route, response = held[0]
-        route.fulfill(response=response)
+    answer_end()
 
     desk.evaluate("() => new Promise(requestAnimationFrame)")
     expect(people.closing_dialog(desk)).to_be_hidden()
