@@ -170,13 +170,13 @@ class DeskPage(Page):
         # Noted before anything is sent: while a slow line takes it, the page may open another conversation.
         if view.open_id is not None:
             self._show_marks(view.open_id, view.marks)
-        if view.is_open_lost:
+        if view.lost_id is not None:
             self.open_id = None
         if view.place is not None:
             await self._leave_if_ahead(sent, view.place.conversation.last_number)
         await self._show_fragments(view.drawn)
-        if view.open_id is not None and view.is_open_lost:
-            await self._send(gone_frame(view.open_id))
+        if view.lost_id is not None:
+            await self._send(gone_frame(view.lost_id))
 
     def _forget_rows(self) -> None:
         for name in [name for name in self.shown if name.startswith("task-")]:

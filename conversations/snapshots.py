@@ -44,12 +44,12 @@ class VisitorView:
 
 @dataclass
 class DeskView:
-    """A desk, drawn; `is_open_lost` when the conversation that was open is not the agent's any more."""
+    """A desk, drawn; `lost_id` is the conversation that was open when it is not the agent's any more."""
 
     desk: Desk
     open_id: int | None
     drawn: dict[str, str]
-    is_open_lost: bool = False
+    lost_id: int | None = None
     place: Participant | None = None
     marks: Marks = field(default_factory=Marks)
 
@@ -120,7 +120,7 @@ def view_of_desk(agent_id: int, open_id: int | None, language: str) -> DeskView:
         view.drawn |= draw_files(view.place.conversation, language, with_notes=True)
         view.marks = marks_for_agents(view.place.conversation)
     except Gone:
-        view.is_open_lost = True
+        view.lost_id = open_id
     return view
 
 

@@ -224,8 +224,8 @@ def poll(request: HttpRequest) -> HttpResponse:
             frames.append(lines_frame(view.place.conversation_id, messages, Audience.AGENTS, agent.language))
         frames.append(marks_frame(view.place.conversation_id, view.marks))
     frames.append({"is": "fragments", "html": "".join(view.drawn.values())})
-    if open_id is not None and view.is_open_lost:
-        frames.append(gone_frame(open_id))
+    if view.lost_id is not None:
+        frames.append(gone_frame(view.lost_id))
     return JsonResponse({"frames": frames})
 
 

@@ -8,7 +8,6 @@ and floods are in test_broken_protocol.py and test_floods.py.
 import inspect
 import random
 import re
-import time
 from collections import defaultdict
 from types import FunctionType
 
@@ -19,14 +18,12 @@ from django.contrib import admin
 from django.test import Client
 
 from agents import forms as agents_forms
-from config import rates
 from conversations import forms as conversations_forms
 from conversations import search
 from conversations.actions import messaging
-from conversations.actions.messaging import SURROGATE
 from tests.pages.browsing import KEY
 from tests.proofs import corpus, rights
-from tests.proofs.places import patience
+from tests.proofs.judging import judged
 from tests.proofs.rights import RIGHTS, Try
 from tests.proofs.two_talks import World
 
@@ -37,8 +34,6 @@ TAKING = [
     if not address.startswith("/admin/") and ("<" in address or {"send", "ask"} & set(row))
 ]
 MODELS = [model for model in admin.site._registry if model._meta.label_lower != "conversations.conversation"]
-TOO_MUCH = 500
-SLOW_SECONDS = 2.0  # no answer takes so long, whatever it was asked with
 MOST_FIELDS = 8  # of one form, in the short version
 ROW = re.compile(r"(?P<kind>.+)-(?P<number>[0-9]+)-.+")  # a field of one of several rows
 
@@ -48,43 +43,6 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 def faults_of(trial, role, method, data, path, what, **options):
     """What is wrong with the answer to one bad request: a fault of ours, or something stored that nothing can show."""
     yield from judged(f"{method} {path[:80]} with {what}", lambda: trial.request(role, method, data, path, **options))
-
-
-def judged(what, ask):
-    """Ask, take it back, and say what was wrong: a fault of ours, too long a wait, or something unfit to be stored."""
-    rates.forget_all()
-    with rights.undone(keeps_rows=False) as watch:
-        response, text, took = timed(ask)
-        if response.status_code >= TOO_MUCH:
-            yield f"{what}: {response.status_code}"
-        is_slow = took > SLOW_SECONDS * patience()
-        if is_unfit(watch.values):
-            yield f"{what}: stored what cannot be shown"
-        if "Traceback" in text:
-            yield f"{what}: a traceback"
-    if is_slow and all(seconds_again(ask) > SLOW_SECONDS * patience() for _ in range(2)):
-        yield f"{what}: took {took:.1f} s, and as long again"
-
-
-def timed(ask):
-    """The answer, its text, and how many seconds both took."""
-    began = time.monotonic()
-    response = ask()
-    text = rights.text_of(response)
-    return response, text, time.monotonic() - began
-
-
-def seconds_again(ask):
-    """How long the same takes once more: of a machine that stood still for a moment, nothing is left."""
-    rates.forget_all()
-    with rights.undone(keeps_rows=False):
-        return timed(ask)[2]
-
-
-def is_unfit(written):
-    """Whether NUL, half a character or a text beyond every limit was to be stored."""
-    texts = [value for values in written for value in values or () if isinstance(value, str)]
-    return any("\0" in text or len(text) > 4_000 or SURROGATE.search(text) for text in texts)
 
 
 def quoted(text):
@@ -390,7 +348,7 @@ def test_mutant_a_text_is_looked_at_for_ever(monkeypatch):
     look = messaging.clean.__code__
     monkeypatch.setattr(messaging, "looked_at", FunctionType(look, vars(messaging)), raising=False)
     monkeypatch.setattr(messaging.clean, "__code__", clean_slowly.__code__)
-    monkeypatch.setattr("tests.proofs.test_bad_input.SLOW_SECONDS", 0.2)
+    monkeypatch.setattr("tests.proofs.judging.SLOW_SECONDS", 0.2)
 
     faults = faults_at("/chat/current/messages/", {"ten times the largest": corpus.TEXTS["ten times the largest"]})[1]
 
